@@ -1,0 +1,49 @@
+"""Alembic's way in: the service's own engine, so that a migration has the same transactions as a write."""
+
+import os
+
+from alembic import context
+from sqlalchemy import Connection, Engine, text
+
+import service.store.users  # noqa: F401 - registers its tables
+from service.settings import from_environment
+from service.store.engine import is_sqlite, make_engine
+from service.store.schema import METADATA
+from service.store.types import UTCDateTime
+
+MIGRATION_LOCK = 0x105_0F_516A7
+
+
+def _render(kind: str, item: object, autogenerate: object) -> str | bool:
+    if kind == "type" and isinstance(item, UTCDateTime):
+        autogenerate.imports.add("from service.store.types import UTCDateTime")  # type: ignore[attr-defined]
+        return "UTCDateTime()"
+    return False
+
+
+def _run(connection: Connection) -> None:
+    if not is_sqlite(connection.engine):
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+        connection.commit()
+    context.configure(
+        connection=connection,
+        target_metadata=METADATA,
+        render_as_batch=is_sqlite(connection.engine),
+        render_item=_render,
+        compare_type=True,
+        transaction_per_migration=False,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+    if not is_sqlite(connection.engine):
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
+        connection.commit()
+
+
+def _engine() -> Engine:
+    given = context.config.attributes.get("engine")
+    return given if given is not None else make_engine(from_environment(os.environ).database_url)
+
+
+with _engine().connect() as connection:
+    _run(connection)

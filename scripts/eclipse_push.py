@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Push a night's extracts, from a folder or straight from the SSD tables, and say what came of it. Safe to run again.
+
+    eclipse_push.py --url https://sight.example.gov.uk FOLDER
+    eclipse_push.py --from-database postgresql://reader@warehouse/eclipse
+
+Exit codes: 0 applied, or nothing new; 2 wrong usage; 3 applied, but rows were refused; 4 rejected; 5 no answer from
+the service or the database; 6 not signed in, or not permitted.
+"""
+
+import argparse
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+import calls
+import ssd_tables
+from calls import Exit, Stop, said
+
+SUFFIXES = {".csv": "text/csv", ".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson"}
+PROFILES = ("ssd", "cohorts")  # in this order: the cohorts files name people whom the SSD tables introduce
+COUNTS = ("rows", "added", "changed", "closed", "unchanged", "left_the_extract", "refused")
+REFUSALS_SHOWN = 20
+TIME_FORM = "a time is written with its offset: 2020-07-31T02:00:00Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One file: its name without suffix, its bytes, what they are, and whether it is everything or only changes."""
+
+    name: str
+    body: bytes
+    media_type: str
+    mode: str
+
+    @property
+    def rows(self) -> int:
+        """Data rows: lines of NDJSON, or CSV records after the header (a cell may hold line ends). 0 if unreadable."""
+        try:
+            text = self.body.decode("utf-8-sig")
+            if text.lstrip()[:1] in ("{", "["):
+                return sum(1 for line in text.split("\n") if line.strip())
+            records = csv.reader(io.StringIO(text, newline=""), strict=True)
+            return max(0, sum(1 for record in records if record) - 1)
+        except (UnicodeDecodeError, csv.Error):
+            return 0
+
+
+def main() -> Exit:
+    """Read what there is, push it batch by batch, and print each report."""
+    options = _options()
+    client = calls.connect(options.url, options.token)
+    batches, extracted_at = _from_database(options) if options.from_database else _from_folder(options)
+    worst = Exit.DONE
+    with client:
+        for profile, datasets in batches.items():
+            report = push(client, profile, datasets, extracted_at, dry_run=options.dry_run)
+            worst = max(worst, show(profile, report))
+    return worst
+
+
+def push(
+    client: httpx.Client, profile: str, datasets: list[Dataset], extracted_at: datetime, *, dry_run: bool = False
+) -> dict[str, Any]:
+    """Send one batch and have it applied. The run id names profile and moment, so a repeat is the same run."""
+    moment = extracted_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    manifest = {
+        "profile": profile,
+        "run_id": f"{profile}-{moment}",
+        "extracted_at": moment,
+        "datasets": [
+            {"name": d.name, "mode": d.mode, "rows": d.rows, "sha256": hashlib.sha256(d.body).hexdigest()}
+            for d in datasets
+        ],
+    }
+    answer = calls.call(client, "POST", "/v1/ingest/batches", json=manifest)
+    batch = answer.json()
+    here = f"/v1/ingest/batches/{batch['batch_id']}"
+    if batch["state"] == "open":
+        _send(client, here, profile, datasets)
+        planned = calls.call(client, "POST", f"{here}/plan").json()
+        if dry_run:
+            return dict(planned)
+        calls.call(client, "POST", f"{here}/apply")
+    else:
+        said.print(f"Run {manifest['run_id']} is {batch['state']} already; this is its report", markup=False)
+    return dict(calls.call(client, "GET", f"{here}/report").json())
+
+
+def show(profile: str, report: Mapping[str, Any]) -> Exit:
+    """Print a report for a person, and say which exit code it deserves."""
+    out = Console(highlight=False)
+    table = Table("dataset", title=f"{profile}: {report.get('state')}", title_justify="left")
+    for count in COUNTS:
+        table.add_column(count.replace("_", " "), justify="right")
+    for dataset in report.get("datasets", []):
+        table.add_row(str(dataset["name"]), *(str(dataset.get(count, "")) for count in COUNTS))
+    out.print(table)
+    if report.get("only_the_watermark_moved"):
+        out.print("  Nothing new: only the watermark moved.")
+    refusals = report.get("refusals", [])
+    refused = report.get("refused", len(refusals))
+    for one in refusals[:REFUSALS_SHOWN]:
+        place = f"{one['dataset']} line {one['row']}, {one['field']}"
+        out.print(f"  refused  {place}: {one['code']} ({one['allowed']})", markup=False)
+    if refused > REFUSALS_SHOWN:
+        out.print(f"  ... and {refused - REFUSALS_SHOWN} more")
+    if report.get("state") == "rejected":
+        return Exit.REJECTED
+    return Exit.ROWS_REFUSED if refused else Exit.DONE
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    calls.add_address(parser)
+    parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="folder of CSV or NDJSON files")
+    parser.add_argument("--from-database", metavar="URL", help="a PostgreSQL that holds the SSD tables")
+    parser.add_argument("--schema", help="schema of the SSD tables (else the first of the search path)")
+    parser.add_argument("--profile", choices=PROFILES, help="what the files are (else by name: ssd_* is ssd)")
+    parser.add_argument("--extracted-at", type=_moment, metavar="TIME", help="when the extract was taken, with offset")
+    parser.add_argument("--delta", action="append", default=[], metavar="DATASET", help="this file holds changes only")
+    parser.add_argument("--dry-run", action="store_true", help="plan, show, and change nothing")
+    options = parser.parse_args()
+    if bool(options.folder) == bool(options.from_database):
+        parser.error("give a FOLDER or --from-database, not both")
+    return options
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(TIME_FORM) from error
+    if moment.tzinfo is None:
+        raise argparse.ArgumentTypeError(TIME_FORM)
+    return moment
+
+
+def _from_folder(options: argparse.Namespace) -> tuple[dict[str, list[Dataset]], datetime]:
+    folders = [folder for folder in (options.folder, *(options.folder / name for name in PROFILES)) if folder.is_dir()]
+    files = sorted(file for folder in folders for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
+    if not files:
+        raise Stop(Exit.USAGE, f"There is no CSV or NDJSON file in {options.folder}")
+    batches: dict[str, list[Dataset]] = {}
+    for profile in PROFILES:
+        mine = [file for file in files if profile == (options.profile or _profile_of(file))]
+        for file in mine:
+            if profile == "ssd" and "ssd_" + file.stem.lower().removeprefix("ssd_") not in ssd_tables.TABLES:
+                said.print(f"{file.name}: left out, the service does not take this table", markup=False)
+                continue
+            mode = "delta" if file.stem in options.delta else "full"
+            dataset = Dataset(file.stem, file.read_bytes(), SUFFIXES[file.suffix.lower()], mode)
+            batches.setdefault(profile, []).append(dataset)
+    return batches, options.extracted_at or _extracted_at(options.folder, files)
+
+
+def _profile_of(file: Path) -> str:
+    return "ssd" if file.stem.lower().startswith("ssd_") else "cohorts"
+
+
+def _extracted_at(folder: Path, files: list[Path]) -> datetime:
+    """When the extract was taken: `extracted_at` of the folder's manifest.json, else its newest file's time."""
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        return datetime.fromtimestamp(int(max(file.stat().st_mtime for file in files)), UTC)
+    try:
+        return _moment(json.loads(manifest.read_text(encoding="utf-8"))["extracted_at"])
+    except (argparse.ArgumentTypeError, ValueError, KeyError, TypeError) as error:
+        raise Stop(Exit.USAGE, 'manifest.json must say {"extracted_at": "2020-07-31T02:00:00Z"}') from error
+
+
+def _from_database(options: argparse.Namespace) -> tuple[dict[str, list[Dataset]], datetime]:
+    extracted_at = options.extracted_at or datetime.now(UTC)
+    try:
+        tables = ssd_tables.read(options.from_database, schema=options.schema)
+    except psycopg.Error as error:
+        raise Stop(Exit.UNREACHABLE, f"The SSD tables cannot be read ({type(error).__name__})") from error
+    if tables.absent:
+        said.print(f"Not in this database, so not in the manifest: {', '.join(tables.absent)}")
+    if not tables.found:
+        raise Stop(Exit.USAGE, "None of the SSD tables is there; is --schema right?")
+    mode = {name: "delta" if name in options.delta else "full" for name in tables.found}
+    return {"ssd": [Dataset(name, body, "text/csv", mode[name]) for name, body in tables.found.items()]}, extracted_at
+
+
+def _send(client: httpx.Client, here: str, profile: str, datasets: list[Dataset]) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=said, transient=True, disable=not said.is_terminal) as progress:
+        task = progress.add_task(profile, total=len(datasets))
+        for dataset in datasets:
+            progress.update(task, description=dataset.name)
+            headers = {"Content-Type": dataset.media_type}
+            calls.call(client, "PUT", f"{here}/datasets/{dataset.name}", content=dataset.body, headers=headers)
+            progress.advance(task)
+
+
+if __name__ == "__main__":
+    raise SystemExit(calls.run(main))

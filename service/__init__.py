@@ -1,0 +1,1 @@
+"""Line of Sight: who needs somebody senior to notice, and by when."""

@@ -1,0 +1,52 @@
+"""What every operation says of itself in OpenAPI: permission, problems, examples."""
+
+from typing import Any
+
+from service.api.problems import MEDIA_TYPE
+from service.domain.access import Permission
+
+MEANINGS = {
+    400: "A header is missing or malformed",
+    401: "No valid token",
+    403: "Your role does not have this function",
+    404: "Nothing here that you may see",
+    409: "Clashes with what is held",
+    412: "Changed since you read it",
+    413: "Too large",
+    422: "Some fields cannot be accepted",
+    428: "If-Match is missing",
+    503: "The database did not answer in time; try again with the same key",
+}
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable; programs may rely on it"},
+        "fields": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"path": {"type": "string"}, "code": {"type": "string"}, "allowed": {"type": "string"}},
+            },
+        },
+    },
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problem responses of an operation; those of every protected one are added."""
+    wanted = sorted({400, 401, 403, 422, 503, *statuses})
+    return {status: {"description": MEANINGS[status], "content": {MEDIA_TYPE: {"schema": PROBLEM}}} for status in wanted}
+
+
+def needs(permission: Permission) -> dict[str, Any]:
+    """The permission an operation needs, as OpenAPI says it."""
+    return {"x-permission": permission.value}
+
+
+def shows(example: object, *, status: int = 200, media_type: str = "application/json") -> dict[int | str, dict[str, Any]]:
+    """A success response with an example, for operations that answer bytes."""
+    return {status: {"description": "Done", "content": {media_type: {"schema": {}, "example": example}}}}

@@ -1,0 +1,157 @@
+"""Facts entered by hand: for each kind that people own, create, correct, approve, withdraw."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Response
+
+from service.api.bodies import About, Approval, Reasoned, Strict, Sure, example_of, fact_from, of_fact
+from service.api.contacts import ENTERED
+from service.api.dependencies import Act, Key, acting, once
+from service.api.described import needs, problems, shows
+from service.api.strict import StrictRoute
+from service.domain.access import RECORDED_UNDER, Permission
+from service.domain.dates import london_day
+from service.domain.facts import KINDS, Contact, Fact
+from service.domain.soundness import faults
+from service.errors import ConditionMissing, Unprocessable
+from service.operations import entries
+from service.operations.lookup import somebody
+from service.writers.tracker_json import dump
+
+PATHS = {
+    "contact": "contacts",
+    "accommodation": "accommodation",
+    "care_leaver_status": "care-leaver-statuses",
+    "missing_episode": "missing-episodes",
+    "child_protection_plan": "child-protection-plans",
+    "cp_review": "cp-reviews",
+    "pre_proceedings": "pre-proceedings",
+    "care_proceedings": "care-proceedings",
+    "permanence_plan": "permanence-plans",
+    "cla_review": "cla-reviews",
+}
+FactId = Annotated[str, Path(max_length=36, description="The fact's id")]
+IfMatch = Annotated[str | None, Header(max_length=80, description="The etag the fact had when you read it")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Noun:
+    """One kind of fact, as the API speaks of it."""
+
+    kind: type[Fact]
+    path: str
+    words: str
+    permission: Permission
+
+
+def _sound(kind: type[Fact], body: Strict, act: Act) -> Fact:
+    fact = fact_from(kind, body)
+    found = faults(fact, today=london_day(act.now))
+    if found:
+        raise Unprocessable(*found)
+    return fact
+
+
+def _create(act: Act, noun: _Noun, body: Any) -> object:
+    new = _sound(noun.kind, body, act)
+    today = london_day(act.now)
+    person = somebody(act.session, to=act.user, today=today, person_id=body.person_id, eclipse_id=body.eclipse_id)
+    return entries.enter(act.session, new, person=person, by=act.user, at=act.now, confidence=body.confidence)
+
+
+def _correct(act: Act, noun: _Noun, fact_id: str, body: Any, if_match: str | None) -> Response:
+    if if_match is None:
+        raise ConditionMissing
+    after = _sound(noun.kind, body, act)
+    done = entries.correct(
+        act.session, fact_id, after, by=act.user, at=act.now, reason=body.reason, if_match=if_match.strip('"')
+    )  # fmt: skip
+    return _answer(done)
+
+
+def _answer(done: entries.Entered) -> Response:
+    return Response(dump(done), headers={"ETag": f'"{done.etag}"'}, media_type="application/json")
+
+
+def _add(router: APIRouter, noun: _Noun) -> None:
+    name = noun.kind.__name__
+    example = example_of(noun.kind)
+    fields = of_fact(noun.kind, f"{name}Fields")
+    extra_create = {"json_schema_extra": {"examples": [{"eclipse_id": "EDGE-001"} | example]}}
+    extra_correct = {"json_schema_extra": {"examples": [example | {"reason": "The date was misread"}]}}
+    new_body: Any = type(f"New{name}", (fields, About, Sure), {"model_config": extra_create, "__doc__": noun.kind.__doc__})
+    put_body: Any = type(f"{name}Correction", (fields, Reasoned), {"model_config": extra_correct, "__doc__": noun.kind.__doc__})
+    shown = ENTERED | {"kind": noun.kind.kind}
+    kind = noun.kind.kind
+
+    if noun.kind is not Contact:
+        _add_create(router, noun, new_body, shown)
+
+    @router.put(
+        f"/{noun.path}/{{fact_id}}",
+        summary=f"Correct {noun.words}",
+        operation_id=f"correct_{kind}",
+        responses=problems(404, 412, 428) | shows(shown),
+        openapi_extra=needs(Permission.CORRECT_FACT),
+    )
+    def correct(
+        fact_id: FactId, body: put_body, act: Annotated[Act, acting(Permission.CORRECT_FACT)], if_match: IfMatch = None
+    ) -> Response:
+        """Give the whole fact as it should read, with a reason. Better news waits for a second person."""
+        return _correct(act, noun, fact_id, body, if_match)
+
+    @router.post(
+        f"/{noun.path}/{{fact_id}}/withdraw",
+        summary=f"Withdraw {noun.words} from the wrong person",
+        operation_id=f"withdraw_{kind}",
+        responses=problems(404, 409) | shows(shown | {"counts": "withdrawn"}),
+        openapi_extra=needs(Permission.WITHDRAW_FACT),
+    )
+    def withdraw(fact_id: FactId, body: Reasoned, act: Annotated[Act, acting(Permission.WITHDRAW_FACT)]) -> Response:
+        """Take it out of the file; the audit keeps it, and information governance is told."""
+        return _answer(entries.withdraw(act.session, kind, fact_id, by=act.user, at=act.now, reason=body.reason))
+
+    if noun.kind is not Contact:
+        _add_approve(router, noun, shown)
+
+
+def _add_create(router: APIRouter, noun: _Noun, new_body: Any, shown: dict[str, Any]) -> None:
+    @router.post(
+        f"/{noun.path}",
+        status_code=201,
+        summary=f"Record {noun.words}",
+        operation_id=f"record_{noun.kind.kind}",
+        responses=problems(404) | shows(shown, status=201),
+        openapi_extra=needs(noun.permission),
+    )
+    def record(body: new_body, act: Annotated[Act, acting(noun.permission)], key: Key) -> Response:
+        """Worse news counts at once; better news waits until somebody else approves it (`counts` says which)."""
+        return once(act, key, [noun.path, body.model_dump()], lambda: _create(act, noun, body))
+
+
+def _add_approve(router: APIRouter, noun: _Noun, shown: dict[str, Any]) -> None:
+    @router.post(
+        f"/{noun.path}/{{fact_id}}/approve",
+        summary=f"Approve what waits on {noun.words}",
+        operation_id=f"approve_{noun.kind.kind}",
+        responses=problems(404, 409) | shows(shown),
+        openapi_extra=needs(Permission.APPROVE_FACT),
+    )
+    def approve(fact_id: FactId, body: Approval, act: Annotated[Act, acting(Permission.APPROVE_FACT)]) -> Response:
+        """The second person: what waits counts from now. Never one's own entry."""
+        done = entries.approve(act.session, noun.kind.kind, fact_id, by=act.user, at=act.now, reason=body.reason)
+        return _answer(done)
+
+
+def routers() -> list[APIRouter]:
+    """One router per kind of fact that people own."""
+    made = []
+    for kind, path in PATHS.items():
+        words = path.replace("-", " ").removesuffix("s") if not path.endswith("proceedings") else path.replace("-", " ")
+        router = APIRouter(tags=[path], route_class=StrictRoute)
+        article = "an" if words[0] in "aeiou" else "a"
+        words = words if words in ("accommodation", "pre proceedings", "care proceedings") else f"{article} {words}"
+        _add(router, _Noun(KINDS[kind], path, words, RECORDED_UNDER[kind]))
+        made.append(router)
+    return made

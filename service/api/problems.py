@@ -1,0 +1,125 @@
+"""The one file that speaks RFC 9457: every refusal as problem+json, with paths and codes, never the input."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import orjson
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import IntegrityError, OperationalError, TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from service.errors import Busy, NotFound, Refused
+
+MEDIA_TYPE = "application/problem+json"
+OURS = re.compile(r"[a-z][a-z0-9_]{0,40}")
+ALLOWED = {
+    "missing": "a value",
+    "extra_forbidden": "only the documented fields",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "string_type": "text",
+    "date_shape": "a date as YYYY-MM-DD",
+    "moment_shape": "a time with offset, as 2020-07-31T14:05:00+01:00",
+    "json_invalid": "valid JSON",
+    "model_attributes_type": "a JSON object",
+    "list_type": "a list",
+}
+FROM_CONTEXT = {
+    "enum": "expected",
+    "literal_error": "expected",
+    "string_too_long": "max_length",
+    "string_too_short": "min_length",
+    "greater_than_equal": "ge",
+    "less_than_equal": "le",
+    "too_long": "max_length",
+    "too_short": "min_length",
+    "string_pattern_mismatch": "pattern",
+}
+WORDS = {
+    "max_length": "at most {} long",
+    "min_length": "at least {} long",
+    "ge": "at least {}",
+    "le": "at most {}",
+    "expected": "one of {}",
+    "pattern": "text of the form {}",
+}
+log = structlog.get_logger()
+
+
+def problem(refused: Refused) -> Response:
+    """The refusal as a response."""
+    fields = [{"path": path, "code": code, "allowed": allowed} for path, code, allowed in refused.fields]
+    return answer(refused.status, refused.code, refused.title, fields, retry_after=refused.retry_after)
+
+
+def answer(
+    status: int, code: str, title: str, fields: Sequence[dict[str, str]] = (), *, retry_after: int | None = None
+) -> Response:
+    """A problem+json response."""
+    body: dict[str, Any] = {"type": f"urn:line-of-sight:problem:{code}", "title": title, "status": status, "code": code}
+    if fields:
+        body["fields"] = list(fields)
+    headers = {"Retry-After": str(retry_after)} if retry_after else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+
+
+def fields_of(errors: Iterable[Any]) -> list[dict[str, str]]:
+    """What pydantic found, as path, code and what is allowed."""
+    return [{"path": _path(e), "code": e["type"], "allowed": _allowed(e)} for e in errors]
+
+
+def _path(error: Any) -> str:
+    steps = [step for step in error["loc"] if step not in ("body", "query", "path", "header")]
+    named = [str(s) if isinstance(s, int) or OURS.fullmatch(str(s).replace("-", "_").lower()) else "?" for s in steps]
+    return ".".join(named)
+
+
+def _allowed(error: Any) -> str:
+    code, context = error["type"], error.get("ctx", {})
+    if code in FROM_CONTEXT and FROM_CONTEXT[code] in context:
+        return WORDS[FROM_CONTEXT[code]].format(context[FROM_CONTEXT[code]])
+    return ALLOWED.get(code, "what the documentation says")
+
+
+def install(app: FastAPI, denied: Callable[[Request, Refused], None]) -> None:
+    """Let every way a request can end badly end as a problem. `denied` notes refusals in the audit."""
+
+    def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)
+        if error.status in (403, 404):
+            denied(request, error)
+        return problem(error)
+
+    def invalid(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return answer(422, "invalid", "Some fields cannot be accepted", fields_of(error.errors()))
+
+    def http(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 404:
+            return problem(NotFound())
+        titles = {405: ("method_not_allowed", "This address does not take that method")}
+        code, title = titles.get(error.status_code, ("bad_request", "The request cannot be done"))
+        response = answer(error.status_code, code, title)
+        response.headers.update(error.headers or {})
+        return response
+
+    def busy(_request: Request, error: Exception) -> Response:
+        log.warning("database_busy", kind=type(error).__name__)
+        return problem(Busy(retry_after=2))
+
+    def failed(_request: Request, error: Exception) -> Response:
+        log.error("unhandled", kind=type(error).__name__)
+        return answer(500, "failed", "The service failed; nothing of this request was kept")
+
+    app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    for kind in (OperationalError, IntegrityError, PoolTimeout):
+        app.add_exception_handler(kind, busy)
+    app.add_exception_handler(Exception, failed)

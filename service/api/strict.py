@@ -1,0 +1,69 @@
+"""JSON read strictly: no duplicate keys, no NaN, no lone surrogates, no NUL, no depth that hurts."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from service.errors import Unprocessable
+
+DEEPEST = 20
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class _Unfit(ValueError):
+    """What makes a body unfit, as a code."""
+
+
+def check(body: bytes) -> None:
+    """Raise Unprocessable when the bytes are not JSON that every parser would read alike."""
+    try:
+        depth(json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant), 0)
+    except _Unfit as unfit:
+        raise Unprocessable(("", str(unfit), "JSON without duplicate keys, NaN, NUL or broken characters")) from None
+    except (ValueError, RecursionError):
+        raise Unprocessable(("", "json_invalid", "valid JSON in UTF-8")) from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise _Unfit("duplicate_key")
+    return found
+
+
+def _no_constant(_name: str) -> None:
+    raise _Unfit("not_a_number")
+
+
+def depth(value: Any, level: int) -> None:
+    """Walk a parsed value; raise on text that cannot be stored and on nesting beyond DEEPEST."""
+    if level > DEEPEST:
+        raise _Unfit("too_deep")
+    if isinstance(value, str):
+        if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
+            raise _Unfit("broken_text")
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            depth(key, level + 1)
+            depth(each, level + 1)
+    elif isinstance(value, list):
+        for each in value:
+            depth(each, level + 1)
+
+
+class StrictRoute(APIRoute):
+    """A route that reads its JSON body strictly before anything else looks at it."""
+
+    def get_route_handler(self) -> Handler:
+        """The handler, with the check in front."""
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            if request.headers.get("content-type", "").startswith("application/json"):
+                check(await request.body())
+            return await handle(request)
+
+        return handler

@@ -1,0 +1,84 @@
+"""Where the parts meet: settings, database, clock, routes."""
+
+import logging
+import sys
+from datetime import UTC, datetime
+
+import structlog
+from fastapi import APIRouter, FastAPI
+
+from service.api import contacts, facts, health, identity, ingest, people, policy, problems, tracker
+from service.api.dependencies import Door, denied
+from service.api.middleware import Around
+from service.readers import mapping
+from service.settings import Settings
+from service.store.engine import Clock, make_engine
+
+DESCRIPTION = """Who among a council's children and young people needs somebody senior to notice, and by when.
+
+Every answer is as at a London date and as known at a moment. Every number is n of N with its definition. Every row
+explains itself. Errors are `application/problem+json` with a stable `code`, and never repeat what was sent."""
+
+
+def utc_now() -> datetime:
+    """The one place where the service looks at the clock."""
+    return datetime.now(UTC)
+
+
+def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
+    """The service for these settings, reading time from `clock`."""
+    app = FastAPI(
+        title="Line of Sight",
+        version="0.1.0",
+        description=DESCRIPTION,
+        openapi_url=None if settings.production else "/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+        openapi_tags=[],
+    )
+    app.state.door = Door(
+        engine=make_engine(settings.database_url),
+        clock=clock,
+        verifier=identity.verifier_for(settings, clock=clock),
+        codes=mapping.load(settings.mapping_file),
+    )
+    v1 = APIRouter(prefix="/v1")
+    for router in (tracker.router, people.router, contacts.router, *facts.routers(), ingest.router, policy.router):
+        v1.include_router(router)
+    app.include_router(v1)
+    app.include_router(health.router)
+    problems.install(app, denied)
+    app.add_middleware(Around)
+    _sign_in(app)
+    return app
+
+
+def _sign_in(app: FastAPI) -> None:
+    """Say in OpenAPI that everything under /v1 needs a bearer token."""
+    built = app.openapi
+
+    def described() -> dict[str, object]:
+        document = built()
+        components = document.setdefault("components", {})
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+        for path, verbs in document["paths"].items():
+            for operation in verbs.values():
+                if path.startswith("/v1"):
+                    operation["security"] = [{"token": []}]
+        return document
+
+    app.openapi = described  # type: ignore[method-assign]
+
+
+def log_as_json() -> None:
+    """One JSON object a line, on standard output."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+    )

@@ -1,0 +1,118 @@
+"""Replay the demo council through the real intake and the real entries, night by night, in its own time."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, update
+
+from service.api import contacts as contact_api
+from service.api.bodies import fact_from, of_fact
+from service.demo.council import Council, Entry, Night
+from service.demo.users import DemoUser
+from service.domain.access import Role, ScopeKind, User
+from service.domain.dates import london_day
+from service.domain.facts import Accommodation, Confidence, Source
+from service.errors import Conflict
+from service.operations import contacts, entries, ingest
+from service.operations.ingest import Declared, Manifest
+from service.operations.lookup import somebody
+from service.readers.mapping import CodeMap
+from service.readers import tables
+from service.store import health, people, users
+from service.store.engine import reading, writing
+from service.store.schema import person
+
+ARRIVES = timedelta(minutes=20)
+AccommodationBody = of_fact(Accommodation, "DemoAccommodation")
+
+
+class NotEmpty(Conflict):
+    """The demo goes into an empty database only."""
+
+    code, title = "not_empty", "The demo council goes into an empty database only"
+
+
+def replay(engine: Engine, council: Council, *, issuer: str, codes: CodeMap, say: Callable[[str], None]) -> None:
+    """Load the council into an empty database, which is marked as a demo. `recorded_at` is historical."""
+    begins = min(night.extracted_at for night in council.nights) - timedelta(days=1)
+    with writing(engine, lambda: begins) as write:
+        if not health.is_empty(write.session) or health.purpose(write.session):
+            raise NotEmpty
+        health.mark(write.session, "demo", council.nights[-1].extracted_at.date().isoformat())
+        for user in council.users:
+            _sign_up(write.session, user, issuer, at=begins)
+    for night in council.nights:
+        for entry in night.entries_before:
+            _enter(engine, entry)
+        for profile, files in (("ssd", night.ssd), ("cohorts", night.cohorts)):
+            report = _push(engine, night, profile, files, codes)
+            say(f"{night.extracted_at:%d %b %Y} {profile}: {_counted(report)}")
+    _restrict(engine, council)
+
+
+def subject_of(name: str) -> str:
+    """The subject a demo user's token carries."""
+    return f"demo:{name.lower().replace(' ', '-')}"
+
+
+def _sign_up(session: users.Session, user: DemoUser, issuer: str, *, at: datetime) -> None:
+    scopes = [(ScopeKind(kind), code) for kind, code in user.scopes]
+    users.add_user(
+        session, issuer=issuer, subject=subject_of(user.name), name=user.name, roles=[Role(user.role)], scopes=scopes,
+        at=at, worker_ref=user.worker_ref,
+    )  # fmt: skip
+
+
+def _user(session: users.Session, name: str) -> User:
+    account = users.find_user_by_name(session, name)
+    user = users.user_by_subject(session, account.issuer, account.subject) if account else None
+    if user is None:
+        raise LookupError("the demo names a user it has not made")
+    return user
+
+
+def _enter(engine: Engine, entry: Entry) -> None:
+    with writing(engine, lambda: entry.at) as write:
+        by = _user(write.session, entry.by)
+        if entry.act == "contact":
+            body = contact_api.ContactBody(eclipse_id=entry.eclipse_id, **entry.body)
+            contacts.log(write.session, contact_api.new_contact(body), by=by, at=write.now)
+            return
+        place = fact_from(Accommodation, AccommodationBody(**entry.body))
+        found = somebody(write.session, to=by, today=london_day(write.now), eclipse_id=entry.eclipse_id)
+        entries.enter(
+            write.session, place, person=found, by=by, at=write.now, confidence=Confidence.UNVERIFIED
+        )  # fmt: skip
+
+
+def _push(engine: Engine, night: Night, profile: str, files: dict[str, bytes], codes: CodeMap) -> dict[str, object]:
+    at = night.extracted_at + ARRIVES
+    declared = tuple(
+        Declared(name, "full", tables.parse(name, content).count, hashlib.sha256(content).hexdigest()) for name, content in files.items()
+    )
+    manifest = Manifest(profile, Source.ECLIPSE, f"{profile}-{night.extracted_at:%Y-%m-%d}", night.extracted_at, declared)
+    with writing(engine, lambda: at) as write:
+        robot = _user(write.session, "Extract Demo-Robot")
+        batch, _ = ingest.open_batch(write.session, manifest, by=robot, at=at)
+        for name, content in files.items():
+            ingest.put_dataset(write.session, batch.batch_id, name, content, by=robot, at=at)
+    with reading(engine) as session:
+        prepared = ingest.prepare(session, batch.batch_id, codes)
+    with writing(engine, lambda: at, intake=True) as write:
+        return ingest.apply(write.session, prepared, by=robot, at=at)
+
+
+def _counted(report: dict[str, object]) -> str:
+    datasets = report["datasets"]
+    assert isinstance(datasets, list)
+    totals = {outcome: sum(d[outcome] for d in datasets) for outcome in ingest.OUTCOMES}
+    return ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in totals.items() if count)
+
+
+def _restrict(engine: Engine, council: Council) -> None:
+    at = council.nights[-1].extracted_at + ARRIVES
+    with writing(engine, lambda: at) as write:
+        ids = people.ids_by_eclipse(write.session, council.restricted)
+        write.session.execute(update(person).where(person.c.person_id.in_(ids.values())).values(restricted=True))
+        users.move_access_version(write.session)

@@ -1,0 +1,73 @@
+"""From versions to what stands: one person's facts, put together for the rules."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from typing import Any
+
+from service.domain.facts import Contact, Fact, Person
+from service.domain.person import Facts
+from service.domain.standing import stands, start_of
+
+ATTRIBUTES: dict[str, str] = {
+    "responsibility": "responsibilities",
+    "allocation": "allocations",
+    "care_leaver_status": "care_leaver_statuses",
+    "accommodation": "accommodations",
+    "contact": "contacts",
+    "child_protection_plan": "child_protection_plans",
+    "cp_review": "cp_reviews",
+    "plan_count": "plan_counts",
+    "period_of_care": "periods_of_care",
+    "placement": "placements",
+    "legal_status": "legal_statuses",
+    "cla_review": "cla_reviews",
+    "pre_proceedings": "pre_proceedings",
+    "care_proceedings": "care_proceedings",
+    "permanence_plan": "permanence_plans",
+    "missing_episode": "missing_episodes",
+}
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def by_person(versions: Iterable[Fact]) -> dict[str, list[Fact]]:
+    """Person id -> versions."""
+    grouped: dict[str, list[Fact]] = defaultdict(list)
+    for version in versions:
+        grouped[version.known.person_id].append(version)  # type: ignore[union-attr]
+    return grouped
+
+
+def assemble(
+    versions: Iterable[Fact], *, person_id: str, eclipse_id: str | None = None, restricted: bool = False
+) -> Facts:
+    """What stands of one person out of the versions known. What waits for a second person is kept apart."""
+    by_fact: dict[tuple[str, str], list[Fact]] = defaultdict(list)
+    for version in versions:
+        by_fact[version.kind, version.known.fact_id].append(version)  # type: ignore[union-attr]
+    standing: dict[str, list[Any]] = defaultdict(list)
+    proposed: list[Fact] = []
+    identity = Person()
+    for (kind, _), group in by_fact.items():
+        fact, waiting = stands(group)
+        proposed.extend(waiting)
+        if isinstance(fact, Person):
+            identity = fact
+        elif fact is not None:
+            standing[ATTRIBUTES[kind]].append(fact)
+    for facts in standing.values():
+        if len(facts) > 1:
+            facts.sort(key=_order)
+    return Facts(
+        person_id=person_id,
+        eclipse_id=eclipse_id,
+        restricted=restricted,
+        person=identity,
+        proposed=tuple(proposed),
+        **{attribute: tuple(facts) for attribute, facts in standing.items()},
+    )
+
+
+def _order(fact: Fact) -> tuple[datetime, date, str]:
+    occurred = fact.occurred_at if isinstance(fact, Contact) else _LONG_AGO
+    return occurred, start_of(fact) or date.min, fact.known.version_id if fact.known else ""

@@ -1,0 +1,255 @@
+"""The weekly tracker as a value: who is in which cohort, since when, by which rule, and of how many."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from service.domain import dates
+from service.domain.facts import AllocationRole, Contact, ContactOutcome
+from service.domain.intake import Team, Worker
+from service.domain.person import Facts, to_last_day
+from service.domain.policy import Policy
+from service.domain.rules import MISSING_NOW, NOT_SUPPLIED, Cohort, Finding, judge, order_key
+from service.domain.clocks import State
+from service.domain.viewpoint import Viewpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """How old what we know from a source is, at the viewpoint. Age in whole hours."""
+
+    source: str
+    extracted_at: datetime
+    age_hours: int
+    stale: bool
+    profiles: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Who a row is about, as a reader may see it. A restricted person's card is blank."""
+
+    person_id: str | None
+    eclipse_id: str | None
+    name: str | None
+    age: int | None
+    restricted: bool
+    locality: str | None = None
+    service: str | None = None
+    team: str | None = None
+    owner: str | None = None
+    made: Contact | None = None
+    attempted: Contact | None = None
+
+
+BLANK = Card(None, None, None, None, True)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One person in one cohort."""
+
+    card: Card
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One cohort: figures, and a row a person as far as the reader's sight goes."""
+
+    cohort: Cohort
+    count: int
+    of: int
+    unknown: int
+    approaching: int
+    not_supplied: int
+    not_yet_collected: int
+    lines: tuple[tuple[str, int], ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Danger:
+    """Somebody in danger or missing now, once, with the cohorts that say so."""
+
+    card: Card
+    cohorts: tuple[str, ...]
+    missing_since: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tracker:
+    """What the leaders read. `held` lists feeds held for a person's decision."""
+
+    view: Viewpoint
+    scope: Mapping[str, object]
+    freshness: tuple[Freshness, ...]
+    held: tuple[Mapping[str, object], ...]
+    danger: tuple[Danger, ...]
+    tables: tuple[Table, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the tracker needs beside the people: names of teams and workers, policy, what sources supply."""
+
+    view: Viewpoint
+    policy: Policy
+    supplied: frozenset[str]
+    teams: Mapping[str, Team]
+    workers: Mapping[str, Worker]
+    freshness: tuple[Freshness, ...] = ()
+    scope: Mapping[str, object] = field(default_factory=dict)
+
+
+def freshness(marks: Mapping[tuple[str, str, str], datetime], *, at: datetime, stale_after_hours: int) -> tuple[Freshness, ...]:
+    """How old each source is at `at`, from (source, profile, dataset) -> newest extract time.
+
+    A source is as old as its oldest profile: a fresh spreadsheet does not make an old extract fresh.
+    """
+    profiles: dict[str, dict[str, datetime]] = defaultdict(dict)
+    for (source, profile, _), extracted_at in marks.items():
+        newest = profiles[source].get(profile, extracted_at)
+        profiles[source][profile] = max(newest, extracted_at)
+    found = []
+    for source, times in sorted(profiles.items()):
+        oldest = min(times.values())
+        hours = int((at - oldest).total_seconds() // 3600)
+        found.append(Freshness(str(source), oldest, hours, hours >= stale_after_hours, dict(sorted(times.items()))))
+    return tuple(found)
+
+
+def home_team(facts: Facts, day: date, teams: Mapping[str, Team]) -> Team | None:
+    """The team that answers for a person on a day; the latest begun, where several say they do."""
+    codes = [
+        r.team_code
+        for r in facts.responsibilities
+        if r.team_code is not None and to_last_day(r.started_on, r.ended_on, day)
+    ]
+    return (teams.get(codes[-1]) or Team(codes[-1])) if codes else None
+
+
+def name_of(facts: Facts) -> str | None:
+    """The person's name as written; an unborn child by the expected date."""
+    person = facts.person
+    if person.forename or person.surname:
+        return " ".join(part for part in (person.forename, person.surname) if part)
+    return f"Unborn, expected {dates.in_words(person.expected_on)}" if person.expected_on else None
+
+
+def card(facts: Facts, around: Surroundings) -> Card:
+    """The card of one person; blank when the record is restricted."""
+    if facts.restricted:
+        return BLANK
+    day = around.view.as_at
+    team = home_team(facts, day, around.teams)
+    made = [c for c in facts.contacts if c.outcome is ContactOutcome.MADE]
+    tried = [c for c in facts.contacts if c.outcome is ContactOutcome.ATTEMPTED]
+    return Card(
+        person_id=facts.person_id,
+        eclipse_id=facts.eclipse_id,
+        name=name_of(facts),
+        age=facts.age_on(day),
+        restricted=False,
+        locality=team and (team.locality_title or team.locality_code),
+        service=team and (team.service_title or team.service_code),
+        team=team and (team.title or team.code),
+        owner=owner_of(facts, day, around.workers),
+        made=made[-1] if made else None,
+        attempted=tried[-1] if tried else None,
+    )
+
+
+def owner_of(facts: Facts, day: date, workers: Mapping[str, Worker]) -> str | None:
+    """The worker a row belongs to: a care leaver's personal adviser, else the social worker; None is unallocated."""
+    first = (AllocationRole.PERSONAL_ADVISER, AllocationRole.SOCIAL_WORKER)
+    for role in first if facts.care_leaver_statuses else first[::-1]:
+        for allocation in reversed(facts.active_workers(role, day)):
+            worker = workers.get(allocation.worker_ref)
+            if worker is None or to_last_day(worker.started_on, worker.ended_on, day):
+                return worker.name if worker and worker.name else allocation.worker_ref
+    return None
+
+
+def build(people: Iterable[Facts], cohorts: Sequence[Cohort], around: Surroundings, *, rows: bool) -> Tracker:
+    """The tracker of these people. `rows` False gives figures only: nobody can be told from it."""
+    day = around.view.as_at
+    population: Counter[str] = Counter()
+    found: dict[str, list[tuple[Facts, Finding]]] = defaultdict(list)
+    missing: list[Facts] = []
+    for facts in people:
+        findings = judge(facts, cohorts, as_at=day, policy=around.policy, supplied=around.supplied)
+        for finding in findings:
+            found[finding.cohort].append((facts, finding))
+        if facts.missing_episodes and facts.missing_on(day) and not facts.gone_on(day):
+            missing.append(facts)
+        population.update(_populations(facts, cohorts, day, around.policy))
+    cards: dict[str, Card] = {}
+    for facts in [f for group in found.values() for f, _ in group] + missing if rows else []:
+        if facts.person_id not in cards:
+            cards[facts.person_id] = card(facts, around)
+    unknowns = {code: sum(f.state is State.UNKNOWN for _, f in group) for code, group in found.items()}
+    tables = tuple(_table(c, found.get(c.code, []), population[c.population.title], unknowns, cards) for c in cohorts)
+    danger = _danger(found, missing, cards, day) if rows else ()
+    return Tracker(around.view, around.scope, around.freshness, (), danger, tables)
+
+
+def _populations(facts: Facts, cohorts: Sequence[Cohort], day: date, policy: Policy) -> set[str]:
+    if facts.gone_on(day):
+        return set()
+    titles = {cohort.population.title: cohort.population for cohort in cohorts}
+    return {title for title, population in titles.items() if population.includes(facts, day, policy)}
+
+
+def _table(
+    cohort: Cohort, found: list[tuple[Facts, Finding]], of: int, unknowns: Mapping[str, int], cards: Mapping[str, Card]
+) -> Table:
+    judged = [(f, finding) for f, finding in found if finding.line != NOT_SUPPLIED]
+    counts_unknown = cohort.code in _COUNTED_UNKNOWN
+    count = sum(finding.counts or (counts_unknown and finding.state is State.UNKNOWN) for _, finding in judged)
+    lines = Counter(
+        finding.line
+        for _, finding in found
+        if finding.line and (finding.counts or finding.line in (*cohort.beside, NOT_SUPPLIED) or counts_unknown)
+    )
+    ordered = sorted(found, key=lambda pair: _row_order(*pair))
+    return Table(
+        cohort=cohort,
+        count=count,
+        of=of,
+        unknown=unknowns.get(cohort.unknown_from or cohort.code, 0),
+        approaching=sum(finding.state is State.APPROACHING for _, finding in judged),
+        not_supplied=sum(finding.line == NOT_SUPPLIED for _, finding in found),
+        not_yet_collected=0,
+        lines=tuple((line, lines[line]) for line in (*cohort.lines, *cohort.beside, NOT_SUPPLIED) if line in lines),
+        rows=tuple(Row(cards[f.person_id], finding) for f, finding in ordered if f.person_id in cards),
+    )
+
+
+# Its members are unknown by definition, and are its count (PRODUCT section 4).
+_COUNTED_UNKNOWN = frozenset({"accommodation_unknown"})
+
+
+def _row_order(facts: Facts, finding: Finding) -> tuple[object, ...]:
+    if facts.restricted:  # last in its state, so that its place tells nothing
+        return (order_key(finding)[0], True, 0, "")
+    return (*order_key(finding), facts.eclipse_id or facts.person_id)
+
+
+def _danger(
+    found: Mapping[str, list[tuple[Facts, Finding]]], missing: list[Facts], cards: Mapping[str, Card], day: date
+) -> tuple[Danger, ...]:
+    cohorts: dict[str, list[str]] = defaultdict(list)
+    everybody: dict[str, Facts] = {facts.person_id: facts for facts in missing}
+    for code, group in found.items():
+        for facts, finding in group:
+            if finding.state is State.DANGER or MISSING_NOW in finding.flags:
+                cohorts[facts.person_id].append(code)
+                everybody[facts.person_id] = facts
+    listed = []
+    for person_id, facts in everybody.items():
+        episode = None if facts.restricted else facts.missing_on(day)
+        codes = () if facts.restricted else tuple(cohorts[person_id])
+        listed.append(Danger(cards[person_id], codes, episode.started_on if episode else None))
+    return tuple(sorted(listed, key=lambda d: (d.card.restricted, d.missing_since is None, d.card.eclipse_id or "")))

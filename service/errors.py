@@ -1,0 +1,89 @@
+"""Every refusal: a class with a status, a stable code and a title. None of them carries input."""
+
+from typing import ClassVar
+
+
+class Refused(Exception):
+    """A request we understood and will not do. `fields` are (path, code, what is allowed)."""
+
+    status: ClassVar[int] = 400
+    code: ClassVar[str] = "bad_request"
+    title: ClassVar[str] = "The request cannot be done"
+
+    def __init__(self, *fields: tuple[str, str, str], detail: str = "", retry_after: int | None = None) -> None:
+        super().__init__(self.code)
+        self.fields = fields
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class NotSignedIn(Refused):
+    status, code, title = 401, "not_signed_in", "A valid token is needed"
+
+
+class NotPermitted(Refused):
+    status, code, title = 403, "not_permitted", "Your role does not have this function"
+
+
+class NotFound(Refused):
+    status, code, title = 404, "not_found", "There is nothing here that you may see"
+
+
+class Conflict(Refused):
+    status, code, title = 409, "conflict", "This clashes with what is already held"
+
+
+class RunContentDiffers(Conflict):
+    code, title = "run_content_differs", "This run id was used for other content"
+
+
+class OlderExtract(Conflict):
+    code, title = "older_extract", "A newer extract of this source has been applied"
+
+
+class Stale(Refused):
+    status, code, title = 412, "stale", "The fact has changed since you read it"
+
+
+class TooLarge(Refused):
+    status, code, title = 413, "too_large", "The body is too large"
+
+
+class Unprocessable(Refused):
+    status, code, title = 422, "unprocessable", "Some fields cannot be accepted"
+
+
+class KeyReused(Unprocessable):
+    code, title = "idempotency_key_reused", "This Idempotency-Key was used for another body"
+
+
+class ContactInFuture(Unprocessable):
+    code, title = "contact_in_future", "A contact cannot be more than 5 minutes ahead"
+
+
+class ContactTooOld(Unprocessable):
+    code, title = "contact_too_old", "A contact cannot be more than 366 days back"
+
+
+class OwnEntry(Refused):
+    status, code, title = 403, "own_entry", "An entry is approved by somebody else than its author"
+
+
+class NothingToApprove(Conflict):
+    code, title = "nothing_to_approve", "Nothing here waits for approval"
+
+
+class KeyMissing(Refused):
+    status, code, title = 400, "idempotency_key_missing", "A POST that creates needs an Idempotency-Key header"
+
+
+class ConditionMissing(Refused):
+    status, code, title = 428, "if_match_missing", "A correction needs an If-Match header"
+
+
+class Busy(Refused):
+    status, code, title = 503, "busy", "The database did not answer in time; try again with the same key"
+
+
+class SettingsRefused(Exception):
+    """A setting that cannot be used. Names the setting, never its value."""

@@ -1,0 +1,196 @@
+"""Enter, correct, approve and withdraw facts by hand. Worse counts at once, better waits for a second person."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import cast
+
+from sqlmodel import Session
+
+from service.domain import suitability
+from service.domain.access import Permission, User
+from service.domain.assembly import assemble
+from service.domain.dates import london_day
+from service.domain.facts import Accommodation, Confidence, Fact, Source
+from service.domain.person import in_spell
+from service.domain.standing import stands, weigh
+from service.domain.versions import NewVersion
+from service.errors import Conflict, NotFound, NotPermitted, NothingToApprove, OwnEntry, Stale
+from service.operations.lookup import somebody
+from service.store import audit, facts, record
+from service.store.people import Somebody
+from service.store.types import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What became of an entry. `counts`: at_once, when_approved, or in_part (the judgement waits)."""
+
+    kind: str
+    fact_id: str
+    person_id: str
+    counts: str
+    recorded_at: datetime
+    etag: str
+
+
+def etag_of(versions: Sequence[Fact]) -> str:
+    """What If-Match must say: it changes with any version or approval of the fact."""
+    said = sorted(f"{v.known.version_id}{v.known.approved_at}" for v in versions if v.known)
+    return hashlib.sha256("".join(said).encode()).hexdigest()[:32]
+
+
+def enter(
+    session: Session, new: Fact, *, person: Somebody, by: User, at: datetime, confidence: Confidence, act: str = "record"
+) -> Entered:
+    """Record a new fact of a person."""
+    _own(by, new.kind)
+    audit_id = audit.note(
+        session, f"{act}.{new.kind}", by=by.user_id, at=at, person_id=person.person_id, detail={"kind": new.kind}
+    )
+    open_places = _open_places(session, person, at) if isinstance(new, Accommodation) else []
+    worst = max(open_places, key=suitability.rank, default=None)
+    counts, waits = weigh(None, new, worst)
+    fact_id = new_id(at)
+    versions = [_version(value, person, fact_id, confidence, proposed=p) for value, p in _both(counts, waits)]
+    if isinstance(new, Accommodation) and new.ended_on is None:
+        versions += [_left(session, place, new, person, proposed=counts is None, at=at) for place in open_places]
+    record.append(session, versions, by=by.user_id, at=at, audit_id=audit_id)
+    return _entered(session, new.kind, fact_id, person.person_id, counts, waits, at)
+
+
+def _own(by: User, kind: str) -> None:
+    if not by.may_record(kind):
+        raise NotPermitted
+
+
+def _both(counts: Fact | None, waits: Fact | None) -> list[tuple[Fact, bool]]:
+    return [(value, proposed) for value, proposed in ((counts, False), (waits, True)) if value is not None]
+
+
+def _version(
+    value: Fact, person: Somebody, fact_id: str, confidence: Confidence, *, proposed: bool, reason: str | None = None,
+    closes: tuple[str, ...] = (),
+) -> NewVersion:  # fmt: skip
+    return NewVersion(
+        fact=replace(value, known=None), person_id=person.person_id, fact_id=fact_id, source=Source.API,
+        confidence=confidence, proposed=proposed, reason=reason, closes=closes,
+    )  # fmt: skip
+
+
+def _open_places(session: Session, person: Somebody, at: datetime) -> list[Accommodation]:
+    versions = facts.of_people(session, ["accommodation"], [person.person_id], None)
+    places = assemble(versions, person_id=person.person_id).accommodations
+    today = london_day(at)
+    return [place for place in places if in_spell(place.started_on, place.ended_on, today)]
+
+
+def _left(
+    session: Session, place: Accommodation, new: Accommodation, person: Somebody, *, proposed: bool, at: datetime
+) -> NewVersion:
+    """The spell before, ended on the first day of the new one: it ends when the new one counts."""
+    known = place.known
+    if known is None:
+        raise ValueError("a place that stands has an envelope")
+    day = new.started_on or london_day(at)
+    ended = replace(place, ended_on=max(day, place.started_on or day))
+    ours = _ours(facts.of_fact(session, "accommodation", known.fact_id), proposed=proposed)
+    return _version(ended, person, known.fact_id, known.confidence, proposed=proposed, reason="moved", closes=ours)
+
+
+def _ours(versions: Sequence[Fact], *, proposed: bool) -> tuple[str, ...]:
+    """Versions entered by hand that a new one of the same sort closes."""
+    return tuple(
+        v.known.version_id
+        for v in versions
+        if v.known and v.known.source is Source.API and (v.known.effective_at is None) is proposed
+    )
+
+
+def _entered(
+    session: Session, kind: str, fact_id: str, person_id: str, counts: Fact | None, waits: Fact | None, at: datetime
+) -> Entered:
+    how = "at_once" if waits is None else "when_approved" if counts is None else "in_part"
+    return Entered(kind, fact_id, person_id, how, at, etag_of(facts.of_fact(session, kind, fact_id)))
+
+
+def correct(
+    session: Session, fact_id: str, after: Fact, *, by: User, at: datetime, reason: str, if_match: str
+) -> Entered:
+    """Correct a fact, whoever said it. The source's own versions stay; this one stands over what they said before."""
+    _own(by, after.kind)
+    person, versions = _held(session, after.kind, fact_id, by=by, at=at)
+    if etag_of(versions) != if_match:
+        raise Stale
+    before, _ = stands(versions)
+    counts, waits = weigh(before, after)
+    audit_id = audit.note(
+        session, f"correct.{after.kind}", by=by.user_id, at=at, person_id=person.person_id, detail={"fact_id": fact_id}
+    )
+    new = [
+        _version(value, person, fact_id, Confidence.CONFIRMED, proposed=p, reason=reason, closes=_ours(versions, proposed=p))
+        for value, p in _both(counts, waits)
+    ]
+    record.append(session, new, by=by.user_id, at=at, audit_id=audit_id)
+    return _entered(session, after.kind, fact_id, person.person_id, counts, waits, at)
+
+
+def _held(session: Session, kind: str, fact_id: str, *, by: User, at: datetime) -> tuple[Somebody, list[Fact]]:
+    versions = facts.of_fact(session, kind, fact_id, lock=True)
+    if not versions:
+        raise NotFound
+    person_id = cast(str, versions[0].known and versions[0].known.person_id)
+    return somebody(session, to=by, today=london_day(at), person_id=person_id), versions
+
+
+def approve(session: Session, kind: str, fact_id: str, *, by: User, at: datetime, reason: str | None) -> Entered:
+    """Let what waits on a fact count, with all that was entered in the same act. Never one's own entry."""
+    person, versions = _held(session, kind, fact_id, by=by, at=at)
+    waiting = [v for v in versions if v.known and v.known.effective_at is None]
+    if not waiting:
+        raise NothingToApprove
+    if any(v.known and v.known.recorded_by == by.user_id for v in waiting):
+        raise OwnEntry
+    audit_id = audit.note(
+        session, f"approve.{kind}", by=by.user_id, at=at, person_id=person.person_id, detail={"fact_id": fact_id}
+    )
+    ids = facts.waiting_with(session, kind, [v.known.version_id for v in waiting if v.known])
+    record.approve(session, kind, ids, by=by.user_id, at=at, reason=reason, audit_id=audit_id)
+    return Entered(kind, fact_id, person.person_id, "at_once", at, etag_of(facts.of_fact(session, kind, fact_id)))
+
+
+def withdraw(session: Session, kind: str, fact_id: str, *, by: User, at: datetime, reason: str) -> Entered:
+    """Take a fact entered on the wrong person out of the file. What a feed says is corrected at its source."""
+    _own(by, kind)
+    person, versions = _held(session, kind, fact_id, by=by, at=at)
+    if any(v.known and v.known.source is not Source.API for v in versions):
+        raise Conflict(("fact_id", "from_a_feed", "a fact entered by hand; a feed's fact is corrected at its source"))
+    if not by.may(Permission.APPROVE_FACT) and any(v.known and v.known.recorded_by != by.user_id for v in versions):
+        raise NotPermitted  # a worker takes back what is their own; danger that a colleague reported needs a manager
+    audit_id = audit.note(
+        session, f"withdraw.{kind}", by=by.user_id, at=at, person_id=person.person_id,
+        detail={"fact_id": fact_id, "tell": "information_governance"},
+    )  # fmt: skip
+    ids = [v.known.version_id for v in versions if v.known]
+    reopened = _reopened(session, kind, fact_id, ids, person)
+    record.withdraw(session, kind, ids, by=by.user_id, at=at, reason=reason, audit_id=audit_id)
+    record.append(session, reopened, by=by.user_id, at=at, audit_id=audit_id)
+    return Entered(kind, fact_id, person.person_id, "withdrawn", at, "")
+
+
+def _reopened(session: Session, kind: str, fact_id: str, ids: Sequence[str], person: Somebody) -> list[NewVersion]:
+    """Spells that the withdrawn entry ended run on: it never was this person's move."""
+    reopened = []
+    for ended in facts.entered_with(session, kind, ids):
+        known = ended.known
+        if known is None or known.fact_id == fact_id:
+            continue
+        open_again = replace(cast(Accommodation, ended), ended_on=None)
+        reopened.append(
+            _version(
+                open_again, person, known.fact_id, known.confidence, proposed=False,
+                reason="the move was withdrawn", closes=(known.version_id,),
+            )
+        )  # fmt: skip
+    return reopened

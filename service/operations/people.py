@@ -1,0 +1,123 @@
+"""Read people in a reader's scope: a page of them, one with facts and clocks, one over time."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlmodel import Session
+
+from service.domain.access import Sight, User
+from service.domain.assembly import assemble
+from service.domain.cohorts import COHORTS
+from service.domain.facts import KINDS, Contact, Fact
+from service.domain.person import Facts
+from service.domain.rules import Finding, judge, order_key
+from service.domain.tracker import Card, card
+from service.domain.viewpoint import Viewpoint
+from service.errors import NotPermitted
+from service.operations.entries import etag_of
+from service.operations.lookup import somebody
+from service.operations.tracker import READ, surroundings
+from service.store import facts, people
+from service.store.people import Somebody
+
+LISTED = ("person", "responsibility", "allocation", "care_leaver_status")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the people in scope, and where the next page begins."""
+
+    cards: tuple[Card, ...]
+    people: tuple[str, ...]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """One person: card, what stands, what waits, and every clock that runs."""
+
+    card: Card
+    facts: Facts
+    clocks: tuple[Finding, ...]
+    etags: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One version of one fact in a person's history: when we learnt it, and until when it stood."""
+
+    fact: Fact
+    recorded_at: datetime
+    superseded_at: datetime | None
+
+
+def page(
+    session: Session, *, to: User, view: Viewpoint, today: date, after: str | None = None, limit: int = 100
+) -> Page:
+    """People in scope in the order of their ids, `limit` at a time. Restricted ones are blank cards, counted."""
+    if to.sight is not Sight.ROWS:
+        raise NotPermitted
+    found = people.visible(session, to, today, after=after, limit=limit + 1)
+    shown = found[:limit]
+    around = surroundings(session, view)
+    cards = tuple(card(each, around) for each in _few(session, shown, view))
+    more = shown[-1].person_id if len(found) > limit else None
+    return Page(cards, tuple(each.person_id for each in shown), more)
+
+
+def _few(session: Session, shown: Sequence[Somebody], view: Viewpoint) -> list[Facts]:
+    ids = [each.person_id for each in shown]
+    versions = facts.of_people(session, LISTED, ids, view) + facts.latest_contacts(session, ids, view)
+    grouped: dict[str, list[Fact]] = defaultdict(list)
+    for version in versions:
+        if version.known:
+            grouped[version.known.person_id].append(version)
+    return [
+        assemble(grouped[each.person_id], person_id=each.person_id, eclipse_id=each.eclipse_id, restricted=each.restricted)
+        for each in shown
+    ]
+
+
+def one(
+    session: Session, *, to: User, view: Viewpoint, today: date, person_id: str | None = None, eclipse_id: str | None = None
+) -> Whole:
+    """One person whole. Whoever may open a restricted record sees it unredacted."""
+    found = somebody(session, to=to, today=today, person_id=person_id, eclipse_id=eclipse_id)
+    around = surroundings(session, view)
+    ids = [found.person_id]
+    versions = facts.of_people(session, READ, ids, view) + facts.latest_contacts(session, ids, view)
+    whole = assemble(versions, person_id=found.person_id, eclipse_id=found.eclipse_id)
+    clocks = judge(whole, COHORTS, as_at=view.as_at, policy=around.policy, supplied=around.supplied, within=True)
+    return Whole(card(whole, around), whole, tuple(sorted(clocks, key=order_key)), _etags(versions))
+
+
+def _etags(versions: Sequence[Fact]) -> dict[str, str]:
+    by_fact: dict[str, list[Fact]] = defaultdict(list)
+    for version in versions:
+        if version.known:
+            by_fact[version.known.fact_id].append(version)
+    return {fact_id: etag_of(group) for fact_id, group in by_fact.items()}
+
+
+def timeline(session: Session, *, to: User, view: Viewpoint, today: date, person_id: str) -> tuple[Somebody, list[Event]]:
+    """Everything recorded of one person by `known_at`, superseded versions included, in the order we learnt it."""
+    found = somebody(session, to=to, today=today, person_id=person_id)
+    events = [
+        Event(fact, fact.known.recorded_at, superseded_at)
+        for kind in KINDS
+        for fact, superseded_at in facts.history(session, kind, found.person_id, view)
+        if fact.known
+    ]
+    return found, sorted(events, key=lambda e: (e.recorded_at, e.fact.known.version_id if e.fact.known else ""))
+
+
+def contacts(
+    session: Session, *, to: User, view: Viewpoint, today: date, person_id: str, before: datetime | None, limit: int
+) -> tuple[Somebody, list[Contact]]:
+    """One person's contacts, newest first."""
+    found = somebody(session, to=to, today=today, person_id=person_id)
+    return found, facts.contacts_of(session, found.person_id, view, limit=limit, before=before)
+
+

@@ -1,0 +1,106 @@
+"""Compute the weekly tracker for a reader: a few SELECTs, facts, rules, one value."""
+
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from sqlmodel import Session
+
+from service.domain.access import Sight, User
+from service.domain.assembly import assemble, by_person
+from service.domain.cohorts import COHORTS
+from service.domain.facts import KINDS
+from service.domain.person import Facts
+from service.domain.policy import DEFAULT_POLICY
+from service.domain.rules import Cohort
+from service.domain.tracker import Surroundings, Tracker, build, freshness, home_team
+from service.domain.viewpoint import Viewpoint
+from service.errors import Unprocessable
+from service.store import extracts, facts, people, reference
+from service.store.people import Somebody
+
+READ = tuple(kind for kind in KINDS if kind != "contact")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What of the reader's scope is asked for: one cohort, one unit. Codes, not titles."""
+
+    cohort: str | None = None
+    locality: str | None = None
+    service: str | None = None
+    area: str | None = None
+    team: str | None = None
+
+    def said(self) -> dict[str, str]:
+        """The filters given, by name."""
+        return {name: code for name, code in asdict(self).items() if code is not None}
+
+
+def weekly(session: Session, *, to: User, view: Viewpoint, today: date, filters: Filters) -> tuple[Tracker, list[str]]:
+    """The tracker of the people `to` may see at the viewpoint, and their ids. `today` is the London day of now."""
+    cohorts = _chosen(filters)
+    everybody = people.in_view(session, to, view, today)
+    around = surroundings(session, view, scope=scope_of(to, filters))
+    shown = [f for f in of_people(session, everybody, view) if _inside(f, around, filters)]
+    rows = to.sight is Sight.ROWS
+    return build(shown, cohorts, around, rows=rows), [f.person_id for f in shown]
+
+
+def _chosen(filters: Filters) -> tuple[Cohort, ...]:
+    if filters.cohort is None:
+        return tuple(COHORTS)
+    chosen = tuple(c for c in COHORTS if c.code == filters.cohort)
+    if not chosen:
+        raise Unprocessable(("cohort", "unknown", ", ".join(c.code for c in COHORTS)))
+    needs = {chosen[0].unknown_from} - {None}
+    return tuple(c for c in COHORTS if c in chosen or c.code in needs)
+
+
+def of_people(session: Session, everybody: list[Somebody], view: Viewpoint) -> list[Facts]:
+    """What stands of each of these people at the viewpoint: as many SELECTs as there are kinds, and one for contacts."""
+    ids = [each.person_id for each in everybody]
+    versions = facts.of_people(session, READ, ids, view) + facts.latest_contacts(session, ids, view)
+    grouped = by_person(versions)
+    return [
+        assemble(
+            grouped.get(each.person_id, ()), person_id=each.person_id, eclipse_id=each.eclipse_id,
+            restricted=each.restricted,
+        )
+        for each in everybody
+    ]  # fmt: skip
+
+
+def surroundings(session: Session, view: Viewpoint, *, scope: dict[str, object] | None = None) -> Surroundings:
+    """What stands around the people at the viewpoint."""
+    policy = DEFAULT_POLICY.known_at(view.known_at)
+    stale_after = 24 * policy.limit("feed.stale", view.as_at).number  # days
+    marks = {(str(s), p, d): at for (s, p, d), at in extracts.watermarks(session, view.known_at).items()}
+    return Surroundings(
+        view=view,
+        policy=policy,
+        supplied=facts.supplied_kinds(session, view),
+        teams=reference.teams(session, view.known_at),
+        workers=reference.workers(session, view.known_at),
+        freshness=freshness(marks, at=view.known_at, stale_after_hours=stale_after),
+        scope=scope or {},
+    )
+
+
+def scope_of(to: User, filters: Filters) -> dict[str, object]:
+    """How far the reader sees and what was asked for, as the answer says it."""
+    reach = [{"kind": kind.value} | ({"code": code} if code else {}) for kind, code in sorted(to.scopes)]
+    return {"sight": to.sight.value, "reach": reach, "filters": filters.said()}
+
+
+def _inside(facts_of_one: Facts, around: Surroundings, filters: Filters) -> bool:
+    if not filters.said().keys() - {"cohort"}:
+        return True
+    team = home_team(facts_of_one, around.view.as_at, around.teams)
+    if team is None:
+        return False
+    return (
+        filters.locality in (None, team.locality_code)
+        and filters.service in (None, team.service_code)
+        and filters.area in (None, team.area_code)
+        and filters.team in (None, team.code)
+    )

@@ -1,0 +1,1 @@
+"""Bytes in, domain values out, or refusals row by row: the formats councils already produce, and ours."""

@@ -1,0 +1,161 @@
+"""One row being read: typed access to its cells that notes what is wrong instead of stopping at it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import TypeVar
+
+from service.domain.facts import Fact
+from service.domain.intake import Claim, Refusal
+from service.readers import cells
+
+T = TypeVar("T")
+
+
+class Row:
+    """Reads cells by column name and gathers refusals and flags; a row with a refusal is not taken at all.
+
+    `field` is the name of the fact's field, for flags: `placeholder_<field>` for a stand-in such as SSD_PH
+    or 1900-01-01, `unmapped_<field>` for a code or text that the mapping does not know.
+    """
+
+    __slots__ = ("_cells", "_faults", "dataset", "flags", "key", "known_as", "line")
+
+    def __init__(self, dataset: str, line: int, found: Mapping[str, str]) -> None:
+        self.dataset = dataset
+        self.line = line
+        self.key = ""
+        self.known_as: str | None = None
+        self._faults: list[tuple[str, str, str]] = []
+        self.flags: list[str] = []
+        self._cells = found
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Why the row cannot be taken, each under the key of the row's facts (`known_as` where `key` is not that)."""
+        key = self.key if self.known_as is None else self.known_as
+        return tuple(Refusal(self.dataset, self.line, *fault, key) for fault in self._faults)
+
+    @property
+    def blank(self) -> bool:
+        """Whether no cell of the row holds anything: SSD scripts write such rows where they have no data."""
+        return all(cells.nothing(text.strip()) for text in self._cells.values())
+
+    def claim(self, eclipse_id: str, value: Fact, *, suffix: str = "", undated: bool = False) -> Claim:
+        """What the row says of a person, with the flags raised so far; `suffix` tells several facts of a row apart."""
+        return Claim(self.dataset, self.line, self.key + suffix, eclipse_id, value, undated, tuple(self.flags))
+
+    def refuse(self, column: str, code: str, allowed: str) -> None:
+        """Note why the row cannot be taken; the value itself is never noted."""
+        self._faults.append((column, code, allowed))
+
+    def flag(self, flag: str) -> None:
+        """Note what a reader of the fact should know about it."""
+        if flag not in self.flags:
+            self.flags.append(flag)
+
+    def given(self, column: str) -> bool:
+        """Whether the cell holds anything but null."""
+        return not cells.nothing(self._cells.get(column.lower(), "").strip())
+
+    def read(self, column: str, field: str, reader: Callable[[str], T | cells.Fault]) -> T | None:
+        """The cell as `reader` sees it; None when null, a placeholder (flagged) or unreadable (refused)."""
+        text = self._cells.get(column.lower(), "").strip()
+        if cells.nothing(text):
+            return None
+        if cells.placeholder(text):
+            self.flag(f"placeholder_{field}")
+            return None
+        found = reader(text)
+        if isinstance(found, cells.Fault):
+            self.refuse(column, found.code, found.allowed)
+            return None
+        return found
+
+    def text(self, column: str, field: str) -> str | None:
+        """Any text."""
+        return self.read(column, field, cells.plain)
+
+    def ident(self, column: str, field: str) -> str | None:
+        """An id."""
+        return self.read(column, field, cells.ident)
+
+    def yes(self, column: str, field: str) -> bool | None:
+        """Yes or no."""
+        return self.read(column, field, cells.yes)
+
+    def whole(self, column: str, field: str) -> int | None:
+        """A whole number."""
+        return self.read(column, field, cells.whole)
+
+    def day(self, column: str, field: str) -> date | None:
+        """A day; 1900-01-01 is a placeholder."""
+        found = self.read(column, field, cells.day)
+        return self._unless_nothing(found, found, field)
+
+    def moment(self, column: str, field: str) -> datetime | None:
+        """A moment in UTC; any time on 1900-01-01 is a placeholder."""
+        found = self.read(column, field, cells.moment)
+        return self._unless_nothing(found, found and found.astimezone(cells.LONDON).date(), field)
+
+    def mapped(self, column: str, field: str, find: Callable[[str], T | None]) -> T | None:
+        """What the mapping makes of the text; a text it does not know is None and flagged."""
+        text = self.text(column, field)
+        found = find(text) if text is not None else None
+        if text is not None and found is None:
+            self.flag(f"unmapped_{field}")
+        return found
+
+    def must(self, column: str, found: T | None, otherwise: T, allowed: str) -> T:
+        """`found`, or a refusal of the row and a value that nobody will see."""
+        if found is not None:
+            return found
+        if not any(fault[0] == column for fault in self._faults):
+            self.refuse(column, "missing_value", allowed)
+        return otherwise
+
+    def must_ident(self, column: str) -> str:
+        """An id without which the row says nothing."""
+        return self.must(column, self.ident(column, column), "", f"an id of at most {cells.MAX_ID} characters")
+
+    def must_day(self, column: str, field: str) -> date:
+        """A day without which the row says nothing."""
+        return self.must(column, self.day(column, field), date.min, cells.DAY_ALLOWED)
+
+    def in_order(self, started_on: date | None, ended_on: date | None, column: str) -> None:
+        """Refuse a row that ends before it begins; `column` is that of the end."""
+        if started_on is not None and ended_on is not None and ended_on < started_on:
+            self.refuse(column, "ends_before_start", "a day not before the start")
+
+    def _unless_nothing(self, found: T | None, on: date | None, field: str) -> T | None:
+        if on != cells.NOTHING_DAY:
+            return found
+        self.flag(f"placeholder_{field}")
+        return None
+
+
+def taken(rows: Iterable[Row], build: Callable[[Row], Sequence[T]], column: str) -> list[T]:
+    """What the rows yield, without rows that are empty or refused.
+
+    `build` sets `row.key`. A key that comes again is left out when it says the same, and refused
+    (`duplicate_row`, at `column`) when it says something else.
+    """
+    found: list[T] = []
+    seen: dict[str, Sequence[T]] = {}
+    for row in rows:
+        if row.blank:
+            continue
+        made = build(row)
+        if row.refusals or not made:
+            continue
+        earlier = seen.setdefault(row.key, made)
+        if earlier is made:
+            found.extend(made)
+        elif _anywhere(earlier) != _anywhere(made):
+            row.refuse(column, "duplicate_row", "each id once in a dataset")
+    return found
+
+
+def _anywhere(made: Sequence[object]) -> list[object]:
+    """What a row yields, without where it stood."""
+    return [replace(item, row=0) if isinstance(item, Claim) else item for item in made]

@@ -1,0 +1,275 @@
+"""Every table but users and audit: people, one table per kind of fact, reference data, extracts.
+
+Fact tables are derived from the dataclasses of `domain/facts.py`: the dataclass is the definition.
+"""
+
+import types
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeEngine
+from sqlmodel import SQLModel
+
+from service.domain.facts import KINDS, Confidence, Fact, Source
+from service.store.types import UTCDateTime, code_column
+
+METADATA: MetaData = SQLModel.metadata
+METADATA.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+@cache
+def field_types(kind: type[Fact]) -> Mapping[str, type]:
+    """Field name -> its type without `None`, for the fields that say something (not `known`)."""
+    hints = get_type_hints(kind)
+    return {f.name: _bare(hints[f.name]) for f in fields(kind) if f.name != "known"}
+
+
+def _bare(hint: Any) -> type:
+    if get_origin(hint) in (Union, types.UnionType):
+        return next(arg for arg in get_args(hint) if arg is not type(None))
+    return hint  # type: ignore[no-any-return]
+
+
+def _column_type(kind: type[Fact], name: str, python: type) -> TypeEngine[Any]:
+    if issubclass(python, StrEnum):
+        return code_column(python, f"{kind.kind}_{name}")
+    return {bool: Boolean(), int: Integer(), date: Date(), datetime: UTCDateTime(), str: Text()}[python]
+
+
+def id_column(name: str, *args: Any, **options: Any) -> Column[str]:
+    """A UUIDv7 as 36 characters."""
+    return Column(name, String(36), *args, **options)
+
+
+def _version_columns(kind: str) -> list[Column[Any]]:
+    return [
+        id_column("version_id", primary_key=True),
+        id_column("fact_id", nullable=False),
+        id_column("person_id", ForeignKey("person.person_id"), nullable=False),
+        Column("source", code_column(Source, f"{kind}_source"), nullable=False),
+        Column("source_ref", String(160), nullable=False, server_default=""),
+        Column("recorded_at", UTCDateTime(), nullable=False),
+        Column("superseded_at", UTCDateTime()),
+        Column("recorded_by", String(64), nullable=False),
+        Column("confidence", code_column(Confidence, f"{kind}_confidence"), nullable=False),
+        Column("proposed", Boolean(), nullable=False),
+        Column("reason", Text()),
+        Column("flags", Text(), nullable=False, server_default=""),
+        id_column("audit_id", nullable=False),
+    ]
+
+
+def _fact_table(kind: type[Fact]) -> Table:
+    name = f"fact_{kind.kind}"
+    columns = [Column(f, _column_type(kind, f, python)) for f, python in field_types(kind).items()]
+    table = Table(name, METADATA, *_version_columns(kind.kind), *columns)
+    current = table.c.superseded_at.is_(None)
+    standing = text("superseded_at IS NULL AND NOT proposed")
+    Index(
+        f"uq_{name}_current",
+        table.c.fact_id, table.c.source, table.c.source_ref,
+        unique=True, sqlite_where=standing, postgresql_where=standing,
+    )  # fmt: skip
+    Index(f"ix_{name}_person", table.c.person_id, sqlite_where=current, postgresql_where=current)
+    Index(f"ix_{name}_recorded", table.c.recorded_at)
+    if kind.kind == "contact":
+        Index(f"ix_{name}_latest", table.c.person_id, table.c.outcome, table.c.occurred_at)
+    else:
+        Index(f"ix_{name}_person_all", table.c.person_id)
+    return table
+
+
+person = Table(
+    "person",
+    METADATA,
+    id_column("person_id", primary_key=True),
+    Column("restricted", Boolean(), nullable=False, server_default="0"),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+)
+
+person_identifier = Table(
+    "person_identifier",
+    METADATA,
+    Column("eclipse_id", String(48), primary_key=True),
+    id_column("person_id", ForeignKey("person.person_id"), nullable=False, index=True),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+)
+
+FACTS: dict[str, Table] = {kind: _fact_table(cls) for kind, cls in KINDS.items()}
+
+# A source's key -> our fact. Rows are added; the newest for a key counts.
+fact_alias = Table(
+    "fact_alias",
+    METADATA,
+    id_column("alias_id", primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("source", code_column(Source, "alias_source"), nullable=False),
+    Column("source_ref", String(160), nullable=False),
+    id_column("fact_id", nullable=False),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+    Index("ix_fact_alias_key", "source", "source_ref"),
+)
+
+approval = Table(
+    "approval",
+    METADATA,
+    id_column("approval_id", primary_key=True),
+    id_column("version_id", nullable=False, unique=True),
+    Column("approved_by", String(64), nullable=False),
+    Column("reason", Text()),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+    id_column("audit_id", nullable=False),
+)
+
+withdrawal = Table(
+    "withdrawal",
+    METADATA,
+    id_column("withdrawal_id", primary_key=True),
+    id_column("version_id", nullable=False, unique=True),
+    Column("withdrawn_by", String(64), nullable=False),
+    Column("reason", Text(), nullable=False),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+    id_column("audit_id", nullable=False),
+)
+
+# Localities, areas and services: codes that teams name.
+org_unit = Table(
+    "org_unit",
+    METADATA,
+    Column("unit", String(20), primary_key=True),
+    Column("code", String(60), primary_key=True),
+    Column("title", String(200), nullable=False),
+)
+
+team = Table(
+    "team",
+    METADATA,
+    Column("code", String(60), primary_key=True),
+    Column("recorded_at", UTCDateTime(), primary_key=True),
+    Column("superseded_at", UTCDateTime()),
+    Column("title", String(255)),
+    Column("team_type", String(60)),
+    Column("area_code", String(60)),
+    Column("locality_code", String(60)),
+    Column("service_code", String(60)),
+)
+
+worker = Table(
+    "worker",
+    METADATA,
+    Column("ref", String(100), primary_key=True),
+    Column("recorded_at", UTCDateTime(), primary_key=True),
+    Column("superseded_at", UTCDateTime()),
+    Column("name", String(300)),
+    Column("role", String(100)),
+    Column("team_code", String(60)),
+    Column("started_on", Date()),
+    Column("ended_on", Date()),
+)
+
+batch = Table(
+    "batch",
+    METADATA,
+    id_column("batch_id", primary_key=True),
+    Column("profile", String(20), nullable=False),
+    Column("source", code_column(Source, "batch_source"), nullable=False),
+    Column("run_id", String(200), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("extracted_at", UTCDateTime(), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("manifest", Text(), nullable=False),
+    Column("report", Text()),
+    Column("created_by", String(64), nullable=False),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+    Column("applied_at", UTCDateTime()),
+    UniqueConstraint("profile", "source", "run_id"),
+)
+
+batch_dataset = Table(
+    "batch_dataset",
+    METADATA,
+    id_column("batch_id", ForeignKey("batch.batch_id"), primary_key=True),
+    Column("name", String(60), primary_key=True),
+    Column("content", LargeBinary(), nullable=False),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+)
+
+# How far a source has been read. Rows are added; the newest extract time for a dataset counts.
+watermark = Table(
+    "watermark",
+    METADATA,
+    id_column("watermark_id", primary_key=True),
+    Column("source", code_column(Source, "watermark_source"), nullable=False),
+    Column("profile", String(20), nullable=False),
+    Column("dataset", String(60), nullable=False),
+    Column("extracted_at", UTCDateTime(), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    id_column("batch_id", nullable=False),
+    Column("recorded_at", UTCDateTime(), nullable=False, index=True),
+)
+
+idempotency_key = Table(
+    "idempotency_key",
+    METADATA,
+    Column("user_id", String(64), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    Column("request_sha256", String(64), nullable=False),
+    Column("status", Integer(), nullable=False),
+    Column("answer", LargeBinary(), nullable=False),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+)
+
+audit_entry = Table(
+    "audit_entry",
+    METADATA,
+    id_column("audit_id", primary_key=True),
+    Column("recorded_at", UTCDateTime(), nullable=False, index=True),
+    Column("by_user", String(64), nullable=False),
+    Column("act", String(60), nullable=False),
+    id_column("person_id", index=True),
+    Column("people_set", String(64)),
+    Column("outcome", String(20), nullable=False),
+    Column("request_id", String(64)),
+    Column("detail", Text(), nullable=False),
+)
+
+# Content-addressed: the same list of people is stored once, however often it is looked at.
+audit_people = Table(
+    "audit_people",
+    METADATA,
+    Column("people_set", String(64), primary_key=True),
+    Column("people", Text(), nullable=False),
+)
+
+# What this database is for: a row `demo` says that nobody in it is real.
+deployment = Table(
+    "deployment",
+    METADATA,
+    Column("name", String(40), primary_key=True),
+    Column("value", String(200), nullable=False),
+)

@@ -1,0 +1,38 @@
+"""The tracker as one plain page that prints: no script, no picture, nothing fetched."""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import jinja2
+
+from service.domain.dates import in_words, london_day
+from service.domain.tracker import Tracker
+
+LONDON = ZoneInfo("Europe/London")
+
+
+def _when(moment: datetime) -> str:
+    return f"{in_words(london_day(moment))}, {moment.astimezone(LONDON):%H:%M}"
+
+
+def _day(day: date | None) -> str:
+    return in_words(day) if day else "not known"
+
+
+def _plain(code: str) -> str:
+    return code.replace("_", " ").replace(":", ": ")
+
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("service.writers"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters |= {"when": _when, "day": _day, "plain": _plain}
+
+
+def tracker(value: Tracker) -> bytes:
+    """HTML bytes of the whole tracker."""
+    return _TEMPLATES.get_template("tracker.html").render(tracker=value).encode()

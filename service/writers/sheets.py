@@ -1,0 +1,63 @@
+"""Tables for spreadsheets: quoted, marked as UTF-8, and safe to open where a cell can be a formula."""
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from service.domain.dates import london_day
+from service.domain.tracker import Row, Table, Tracker
+
+_FORMULA = frozenset("=+-@|%\t\r\n")
+COLUMNS = (
+    "as_at", "known_at", "cohort", "definition", "count", "of", "state", "eclipse_id", "name", "age", "locality",
+    "service", "team", "owner", "line", "flags", "started_on", "started_on_basis", "limit", "due_on", "days_over",
+    "days_in_state", "last_contact_made_on", "explanation", "missing", "clears_when",
+)  # fmt: skip
+
+
+def safe(value: object) -> str:
+    """A cell's text, with an apostrophe before anything a spreadsheet could take for a formula.
+
+    Full-width forms, and spaces or invisible characters in front, do not hide one.
+    """
+    text = "" if value is None else str(value)
+    seen = unicodedata.normalize("NFKC", text).lstrip(" \u00a0\u200b\u200c\u200d\u2060\ufeff")
+    return f"'{text}" if seen[:1] in _FORMULA or any(f"{mark}{sign}" in text for mark in ";," for sign in "=+-@") else text
+
+
+def rows(header: Sequence[str], lines: Iterable[Sequence[object]]) -> bytes:
+    """CSV bytes: UTF-8 with BOM, CRLF, every cell quoted."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL)
+    writer.writerow(header)
+    for line in lines:
+        writer.writerow([safe(cell) for cell in line])
+    return out.getvalue().encode("utf-8-sig")
+
+
+def tracker(value: Tracker) -> bytes:
+    """A line per row of the tracker; a cohort without rows has one line with its figures."""
+    lines = [line for table in value.tables for line in _lines(value, table)]
+    return rows(COLUMNS, lines)
+
+
+def _lines(value: Tracker, table: Table) -> list[list[object]]:
+    head = [value.view.as_at, value.view.known_at.isoformat(), table.cohort.code, table.cohort.definition,
+            table.count, table.of]  # fmt: skip
+    blank = [None] * (len(COLUMNS) - len(head))
+    return [[*head, *_cells(row)] for row in table.rows] or [[*head, *blank]]
+
+
+def _cells(row: Row) -> list[object]:
+    card, finding = row.card, row.finding
+    if card.restricted:
+        hidden: list[object] = [finding.state.value, None, "restricted record"]
+        return hidden + [None] * (len(COLUMNS) - 6 - len(hidden))
+    return [
+        finding.state.value, card.eclipse_id, card.name, card.age, card.locality, card.service, card.team, card.owner,
+        finding.line, " ".join(finding.flags), finding.started_on, finding.started_on_basis, finding.limit,
+        finding.due_on, finding.days_over, finding.days_in_state,
+        london_day(card.made.occurred_at) if card.made else None,
+        finding.explanation, "; ".join(finding.missing), finding.clears_when,
+    ]  # fmt: skip

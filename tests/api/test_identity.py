@@ -1,0 +1,335 @@
+"""Tokens: the few that are taken, and forty-odd ways to be refused, each with the same one refusal."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from service.api import identity
+from service.api.identity import FixedKeys, Subject, Verifier
+from service.errors import NotSignedIn, SettingsRefused
+from service.settings import Environment, Settings
+
+ISSUER = "https://login.example/tenant/v2.0"
+AUDIENCE = "line-of-sight-api"
+KID = "summer-2020"
+NOW = datetime(2020, 7, 31, 8, 0, tzinfo=UTC)
+AT = int(NOW.timestamp())
+HOUR = 3600
+
+
+@cache
+def rsa_key(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
+    """One key per name; making one takes a tenth of a second."""
+    assert name
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+def b64(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode("ascii")
+
+
+def number(value: int) -> str:
+    return b64(value.to_bytes((value.bit_length() + 7) // 8, "big"))
+
+
+def described(key: rsa.RSAPrivateKey, kid: str = KID, **more: Any) -> dict[str, Any]:
+    numbers = key.public_key().public_numbers()
+    return {"kty": "RSA", "kid": kid, "n": number(numbers.n), "e": number(numbers.e)} | more
+
+
+def header(**more: Any) -> dict[str, Any]:
+    return {"alg": "RS256", "typ": "JWT", "kid": KID} | more
+
+
+def claims(**more: Any) -> dict[str, Any]:
+    return {"iss": ISSUER, "aud": AUDIENCE, "sub": "pa-1", "iat": AT - 60, "exp": AT + HOUR} | more
+
+
+def without(value: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: one for name, one in value.items() if name not in names}
+
+
+def part(value: Any) -> str:
+    return b64(value if isinstance(value, bytes) else json.dumps(value).encode("ascii"))
+
+
+def token(head: Any = None, body: Any = None, *, key: str = "issuer", sha: hashes.HashAlgorithm | None = None) -> str:
+    """A token signed by RSA, whatever its header says."""
+    text = f"{part(header() if head is None else head)}.{part(claims() if body is None else body)}"
+    signature = rsa_key(key).sign(text.encode("ascii"), padding.PKCS1v15(), sha or hashes.SHA256())
+    return f"{text}.{b64(signature)}"
+
+
+def with_secret(secret: bytes, **more: Any) -> str:
+    text = f"{part(header(alg='HS256', **more))}.{part(claims())}"
+    return f"{text}.{b64(hmac.new(secret, text.encode('ascii'), hashlib.sha256).digest())}"
+
+
+def with_curve() -> str:
+    text = f"{part(header(alg='ES256'))}.{part(claims())}"
+    signature = ec.generate_private_key(ec.SECP256R1()).sign(text.encode("ascii"), ec.ECDSA(hashes.SHA256()))
+    return f"{text}.{b64(signature)}"
+
+
+def public(encoding: serialization.Encoding, form: serialization.PublicFormat) -> bytes:
+    return rsa_key("issuer").public_key().public_bytes(encoding, form)
+
+
+def unsigned(head: Any, body: Any = None) -> str:
+    return f"{part(head)}.{part(claims() if body is None else body)}."
+
+
+def resigned(change: Callable[[str, str, str], str]) -> str:
+    """A good token whose three parts were put together otherwise."""
+    return change(*token().split("."))
+
+
+def verifier(at: datetime = NOW) -> Verifier:
+    keys = identity.keys_of({"keys": [described(rsa_key("issuer"))]})
+    return Verifier(ISSUER, AUDIENCE, FixedKeys(keys), lambda: at)
+
+
+GOOD: dict[str, Callable[[], str]] = {
+    "plain": token,
+    "an access token by its type": lambda: token(header(typ="at+jwt")),
+    "no type said": lambda: token(without(header(), "typ")),
+    "several audiences, ours among them": lambda: token(body=claims(aud=["other", AUDIENCE])),
+    "with at_hash": lambda: token(body=claims(at_hash="x")),
+    "expired 30 seconds ago: leeway": lambda: token(body=claims(exp=AT - 30)),
+    "issued 30 seconds ahead: leeway": lambda: token(body=claims(iat=AT + 30)),
+    "valid from now": lambda: token(body=claims(nbf=AT)),
+    "a whole day long": lambda: token(body=claims(iat=AT, exp=AT + 24 * HOUR)),
+}
+
+PEM, DER, SSH = serialization.Encoding.PEM, serialization.Encoding.DER, serialization.Encoding.OpenSSH
+SPKI, PKCS1 = serialization.PublicFormat.SubjectPublicKeyInfo, serialization.PublicFormat.PKCS1
+OPENSSH = serialization.PublicFormat.OpenSSH
+
+HOSTILE: dict[str, Callable[[], object]] = {
+    # not a token at all
+    "nothing": lambda: None,
+    "bytes": lambda: token().encode("ascii"),
+    "a number": lambda: 1,
+    "empty": lambda: "",
+    "dots only": lambda: "..",
+    "two parts": lambda: resigned(lambda head, body, _: f"{head}.{body}"),
+    "four parts": lambda: f"{token()}.x",
+    "five parts, as if encrypted": lambda: f"{token()}.x.y",
+    "padding added": lambda: f"{token()}=",
+    "a space before": lambda: f" {token()}",
+    "a line end after": lambda: f"{token()}\n",
+    "the scheme left in": lambda: f"Bearer {token()}",
+    "a lone surrogate": lambda: f"{token()}\ud800",
+    "a letter beyond ASCII": lambda: token().replace("A", "А"),
+    "characters the decoder would skip": lambda: resigned(lambda head, body, sig: f"{head}.{body}.!{sig}"),
+    "longer than 8 KiB": lambda: token(body=claims(note="x" * 8192)),
+    "a header of 990 brackets": lambda: f"{part(b'[' * 990)}.{part(claims())}.x",
+    "a body of 3,000 brackets": lambda: token(body=b"[" * 3000),
+    "a header that is no JSON": lambda: token(b"{alg:RS256}"),
+    "a header that is a list": lambda: token(["RS256"]),
+    "a header that is no UTF-8": lambda: token(b"\xff\xfe"),
+    "a body that is a list": lambda: token(body=["pa-1"]),
+    "a body that is no JSON": lambda: token(body=b"pa-1"),
+    "a body of a 5,000-digit number": lambda: token(body=b'{"exp": ' + b"9" * 5000 + b"}"),
+    # the algorithm
+    "alg none, unsigned": lambda: unsigned(header(alg="none")),
+    "alg None, unsigned": lambda: f"{unsigned(header(alg='None'))}x",
+    "alg none, signature kept": lambda: token(header(alg="none")),
+    "no alg": lambda: token(without(header(), "alg")),
+    "alg is a list": lambda: token(header(alg=[])),
+    "alg is null": lambda: token(header(alg=None)),
+    "alg in small letters": lambda: token(header(alg="rs256")),
+    "part of an alg": lambda: token(header(alg="S256")),
+    "RS512, properly signed": lambda: token(header(alg="RS512"), sha=hashes.SHA512()),
+    "ES256": with_curve,
+    "HS256 by the public key as PEM": lambda: with_secret(public(PEM, SPKI)),
+    "HS256 by the public key as PKCS1": lambda: with_secret(public(PEM, PKCS1)),
+    "HS256 by the public key as DER": lambda: with_secret(public(DER, SPKI)),
+    "HS256 by the public key as OpenSSH": lambda: with_secret(public(SSH, OPENSSH)),
+    "HS256 by no secret": lambda: with_secret(b""),
+    "HS256, kid of a guessable file": lambda: with_secret(b"", kid="../../../dev/null"),
+    # the header beside it
+    "crit": lambda: token(header(crit=["exp"])),
+    "an empty crit": lambda: token(header(crit=[])),
+    "no kid": lambda: token(without(header(), "kid")),
+    "an empty kid": lambda: token(header(kid="")),
+    "kid is a list": lambda: token(header(kid=[KID])),
+    "kid is an object": lambda: token(header(kid={"$ne": ""})),
+    "an unknown kid": lambda: token(header(kid="winter-2020")),
+    "kid as a path": lambda: token(header(kid="../../etc/passwd")),
+    "kid as SQL": lambda: token(header(kid=f"{KID}' OR '1'='1")),
+    "kid with NUL": lambda: token(header(kid=f"{KID}\0")),
+    "a logout token": lambda: token(header(typ="logout+jwt")),
+    "typ is an object": lambda: token(header(typ={"jwt": 1})),
+    "their key in the header": lambda: token(header(jwk=described(rsa_key("thief"))), key="thief"),
+    "their key set by address": lambda: token(header(jku="https://thief.example/keys"), key="thief"),
+    "their certificate by address": lambda: token(header(x5u="https://thief.example/cert"), key="thief"),
+    # the signature
+    "signed by somebody else": lambda: token(key="thief"),
+    "no signature": lambda: resigned(lambda head, body, _: f"{head}.{body}."),
+    "a signature of one letter": lambda: resigned(lambda head, body, _: f"{head}.{body}.A"),
+    "another body under the signature": lambda: resigned(
+        lambda head, _, sig: f"{head}.{part(claims(sub='chief-officer'))}.{sig}"
+    ),
+    "the signature of another hash": lambda: token(sha=hashes.SHA512()),
+    # who, for whom
+    "no issuer": lambda: token(body=without(claims(), "iss")),
+    "another issuer": lambda: token(body=claims(iss="https://login.example/other/v2.0")),
+    "almost the issuer": lambda: token(body=claims(iss=f"{ISSUER}/")),
+    "issuer is a list": lambda: token(body=claims(iss=[ISSUER])),
+    "no audience": lambda: token(body=without(claims(), "aud")),
+    "another audience, as of an ID token": lambda: token(body=claims(aud="line-of-sight-pages")),
+    "almost the audience": lambda: token(body=claims(aud=f"{AUDIENCE} ")),
+    "audience is an object": lambda: token(body=claims(aud={AUDIENCE: 1})),
+    "audience with a number in it": lambda: token(body=claims(aud=[AUDIENCE, 1])),
+    "audience is null": lambda: token(body=claims(aud=None)),
+    "no subject": lambda: token(body=without(claims(), "sub")),
+    "an empty subject": lambda: token(body=claims(sub="")),
+    "a blank subject": lambda: token(body=claims(sub="  ")),
+    "a subject with a space after": lambda: token(body=claims(sub="pa-1 ")),
+    "a subject with NUL": lambda: token(body=claims(sub="pa-1\0")),
+    "a subject with a surrogate": lambda: token(body=claims(sub="pa-\ud800")),
+    "a subject of 256 letters": lambda: token(body=claims(sub="x" * 256)),
+    "subject is a number": lambda: token(body=claims(sub=1)),
+    "subject is a list": lambda: token(body=claims(sub=["pa-1"])),
+    "subject is null": lambda: token(body=claims(sub=None)),
+    # when
+    "no exp": lambda: token(body=without(claims(), "exp")),
+    "no iat": lambda: token(body=without(claims(), "iat")),
+    "expired 31 seconds ago": lambda: token(body=claims(exp=AT - 31)),
+    "exp is text": lambda: token(body=claims(exp=str(AT + HOUR))),
+    "exp is many nines": lambda: token(body=claims(exp="9" * 30)),
+    "exp is beyond all time": lambda: token(body=claims(exp=10**30)),
+    "exp is a list": lambda: token(body=claims(exp=[AT + HOUR])),
+    "exp is null": lambda: token(body=claims(exp=None)),
+    "exp is true": lambda: token(body=claims(exp=True)),
+    "exp is Infinity": lambda: token(body=claims(exp=float("inf"))),
+    "exp is NaN": lambda: token(body=claims(exp=float("nan"))),
+    "issued 31 seconds ahead": lambda: token(body=claims(iat=AT + 31)),
+    "issued in a year": lambda: token(body=claims(iat=AT + 365 * 24 * HOUR, exp=AT + 365 * 24 * HOUR + 60)),
+    "iat is text": lambda: token(body=claims(iat="now")),
+    "iat is null": lambda: token(body=claims(iat=None)),
+    "a day and a second long": lambda: token(body=claims(iat=AT, exp=AT + 24 * HOUR + 1)),
+    "ten years long": lambda: token(body=claims(exp=AT + 10 * 365 * 24 * HOUR)),
+    "ends before it begins": lambda: token(body=claims(iat=AT + 20, exp=AT + 10)),
+    "not yet valid": lambda: token(body=claims(nbf=AT + 31)),
+    "nbf is text": lambda: token(body=claims(nbf="0")),
+    "nbf is null": lambda: token(body=claims(nbf=None)),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_good_token_gives_its_subject(name: str) -> None:
+    assert verifier().verify(GOOD[name]()) == Subject(ISSUER, "pa-1")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_token_is_refused_and_nothing_else(name: str) -> None:
+    with pytest.raises(NotSignedIn) as refused:
+        verifier().verify(HOSTILE[name]())
+    assert refused.value.fields == ()
+    assert refused.value.detail == ""
+    assert refused.value.__suppress_context__, "what a log prints must not tell the token"
+
+
+def test_the_clock_is_the_one_handed_in() -> None:
+    """The machine's own clock, years later, plays no part; nor would it if it stood years before."""
+    old = token()
+    assert verifier(NOW).verify(old).subject == "pa-1"
+    with pytest.raises(NotSignedIn):
+        verifier(NOW + timedelta(hours=2)).verify(old)
+    with pytest.raises(NotSignedIn):
+        verifier(NOW - timedelta(hours=2)).verify(old)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        None,
+        "key",
+        {},
+        {"kty": "oct", "kid": KID, "k": "c2VjcmV0"},
+        {"kty": "EC", "kid": KID, "crv": "P-256", "x": "AQ", "y": "AQ"},
+        {"kty": "RSA", "kid": KID},
+        {"kty": "RSA", "kid": KID, "n": 1, "e": 2},
+        {"kty": "RSA", "kid": KID, "n": "", "e": ""},
+        {"kty": "RSA", "kid": KID, "n": "AQAB", "e": "AQAB"},
+        {"kty": "RSA", "kid": KID, "n": "\ud800", "e": "AQAB"},
+        described(rsa_key("issuer"), use="enc"),
+        described(rsa_key("issuer"), use=None),
+        described(rsa_key("issuer"), alg="RS512"),
+        described(rsa_key("issuer"), alg="HS256"),
+        described(rsa_key("short", 1024)),
+        without(described(rsa_key("issuer")), "kid"),
+        described(rsa_key("issuer")) | {"kid": 7},
+    ],
+)
+def test_an_unfit_key_is_passed_over_and_the_next_is_found(one: object) -> None:
+    keys = identity.keys_of({"keys": [one, described(rsa_key("other"), kid="autumn-2020")]})
+    assert list(keys) == ["autumn-2020"]
+
+
+def test_a_key_without_alg_is_taken_as_entra_publishes_it() -> None:
+    entra = described(rsa_key("issuer"), use="sig", x5t="abc", x5c=["MIIC"], issuer=ISSUER)
+    assert list(identity.keys_of({"keys": [entra]})) == [KID]
+
+
+def test_the_private_half_of_a_published_key_is_not_even_read() -> None:
+    keys = identity.keys_of({"keys": [described(rsa_key("issuer"), d="AQAB", p="AQAB")]})
+    assert keys[KID].is_public()
+
+
+@pytest.mark.parametrize("what", [None, [], {}, {"keys": None}, {"keys": {}}, "keys"])
+def test_what_is_no_key_set_is_an_error(what: object) -> None:
+    with pytest.raises(ValueError, match="JWK set"):
+        identity.keys_of(what)
+
+
+def development(folder: Path) -> Settings:
+    return Settings(data_dir=folder / "var")
+
+
+def test_a_minted_token_is_believed_by_the_same_development_settings(tmp_path: Path) -> None:
+    settings = development(tmp_path)
+    minted = identity.mint(settings, "demo-pa-1", at=NOW, lifetime=timedelta(hours=8))
+    taken = identity.verifier_for(settings, clock=lambda: NOW + timedelta(hours=7)).verify(minted)
+    assert taken == Subject(settings.oidc_issuer, "demo-pa-1")
+    with pytest.raises(NotSignedIn):
+        identity.verifier_for(settings, clock=lambda: NOW + timedelta(hours=9)).verify(minted)
+
+
+def test_a_token_minted_on_another_machine_is_refused(tmp_path: Path) -> None:
+    minted = identity.mint(development(tmp_path / "theirs"), "demo-pa-1", at=NOW, lifetime=timedelta(hours=8))
+    with pytest.raises(NotSignedIn):
+        identity.verifier_for(development(tmp_path / "ours"), clock=lambda: NOW).verify(minted)
+
+
+def test_production_neither_mints_nor_trusts_a_key_of_its_own(tmp_path: Path) -> None:
+    production = Settings(environment=Environment.PRODUCTION, data_dir=tmp_path / "var")
+    with pytest.raises(SettingsRefused, match="LOS_ENVIRONMENT"):
+        identity.mint(production, "demo-pa-1", at=NOW, lifetime=timedelta(hours=8))
+    with pytest.raises(SettingsRefused, match="LOS_ENVIRONMENT"):
+        identity.verifier_for(production, clock=lambda: NOW)
+    assert not (tmp_path / "var").exists()
+
+
+def test_development_with_an_issuer_mints_nothing(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "var", jwks_url="http://127.0.0.1:9400/jwks")
+    with pytest.raises(SettingsRefused, match="LOS_JWKS_URL"):
+        identity.mint(settings, "demo-pa-1", at=NOW, lifetime=timedelta(hours=8))
+
+
+@pytest.mark.parametrize("lifetime", [timedelta(0), timedelta(seconds=-1), timedelta(hours=24, seconds=1)])
+def test_no_token_is_minted_that_would_be_refused(tmp_path: Path, lifetime: timedelta) -> None:
+    with pytest.raises(ValueError, match="24 hours"):
+        identity.mint(development(tmp_path), "demo-pa-1", at=NOW, lifetime=lifetime)

@@ -1,0 +1,98 @@
+"""The committed OpenAPI document is the service's own, and says enough for a stranger to call it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from service.app import create_app
+
+from service.domain.access import Permission
+from service.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+COMMITTED = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))
+# Who runs the service asks these; they hold nothing about anybody.
+OPEN_TO_ALL = ("/health/", "/metrics")
+
+
+def operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, verbs in COMMITTED["paths"].items():
+        for verb, operation in verbs.items():
+            if verb != "parameters":
+                yield f"{verb.upper()} {path}", operation
+
+
+OPERATIONS = dict(operations())
+PROTECTED = [name for name in OPERATIONS if not name.split(" ")[1].startswith(OPEN_TO_ALL)]
+
+every_operation = pytest.mark.parametrize("name", OPERATIONS)
+every_protected_operation = pytest.mark.parametrize("name", PROTECTED)
+
+
+def shows_an_example(content: dict[str, Any]) -> bool:
+    """Whether a media type carries an example, itself or by its schema."""
+    if "example" in content or "examples" in content:
+        return True
+    schema = content.get("schema", {})
+    if "$ref" in schema:
+        schema = COMMITTED["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    return "example" in schema or "examples" in schema
+
+
+def media_types(part: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(part.get("content", {}).values())
+
+
+def test_the_committed_document_is_current(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path / 'none.db'}")
+    app = create_app(settings, lambda: datetime(2020, 7, 31, 8, tzinfo=UTC))
+    assert app.openapi() == COMMITTED, "run scripts/openapi and commit openapi/openapi.json"
+
+
+def test_it_is_openapi_3_1() -> None:
+    assert COMMITTED["openapi"].startswith("3.1")
+    assert len(PROTECTED) > 10
+
+
+def test_operation_ids_are_unique() -> None:
+    ids = [operation["operationId"] for operation in OPERATIONS.values()]
+    assert len(ids) == len(set(ids))
+
+
+@every_operation
+def test_an_operation_has_a_summary(name: str) -> None:
+    assert OPERATIONS[name].get("summary", "").strip()
+
+
+@every_operation
+def test_an_operation_shows_an_example(name: str) -> None:
+    operation = OPERATIONS[name]
+    answers = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+    contents = [*media_types(operation.get("requestBody", {})), *(c for a in answers for c in media_types(a))]
+    assert any(shows_an_example(content) for content in contents)
+
+
+@every_protected_operation
+def test_an_operation_names_its_problems(name: str) -> None:
+    problems = {s: answer for s, answer in OPERATIONS[name]["responses"].items() if s[0] in "45"}
+    assert {"401", "403"} <= problems.keys()
+    assert all(list(answer["content"]) == ["application/problem+json"] for answer in problems.values())
+
+
+@every_protected_operation
+def test_an_operation_names_the_permission_it_needs(name: str) -> None:
+    assert OPERATIONS[name].get("x-permission") in set(Permission)
+
+
+@every_protected_operation
+def test_an_operation_asks_for_a_token(name: str) -> None:
+    assert OPERATIONS[name].get("security") or COMMITTED.get("security")
+
+
+@every_protected_operation
+def test_what_creates_asks_for_an_idempotency_key(name: str) -> None:
+    headers = {p["name"].lower() for p in OPERATIONS[name].get("parameters", []) if p["in"] == "header"}
+    assert "201" not in OPERATIONS[name]["responses"] or {"idempotency-key"} & headers or "/ingest/" in name
