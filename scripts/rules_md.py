@@ -25,6 +25,8 @@ within, gravest first. `count` is those over or in danger; unknown and approachi
 - A duration is judged by the term in force on the day it started; a prohibition, a window or a rhythm by the term on
   the day asked about.
 - Approaching is the last quarter of a limit, at least 1 day and at most 28.
+- Where no source has ever supplied what a cohort rests on, its rows are on the line `source_does_not_supply`, counted
+  apart.
 - What starts again within the restart term runs from the earlier start; both are shown.
 - Care leavers served: relevant; former relevant 18 to 20; former relevant 21 to 24 receiving support; to the day
   before the 25th birthday, alive, not transferred or adopted. Served too, flagged: support not known at 21 to 24, blank

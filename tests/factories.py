@@ -44,9 +44,13 @@ def day(text: str) -> date:
 def known(*flags: str, **changes: Any) -> Known:
     """The envelope of a version, from Eclipse unless said otherwise."""
     said = {
-        "fact_id": "f", "version_id": "v", "person_id": "p", "source": Source.ECLIPSE,
-        "recorded_at": datetime(2020, 7, 1, 2, 0, tzinfo=UTC), "flags": flags,
-    }  # fmt: skip
+        "fact_id": "f",
+        "version_id": "v",
+        "person_id": "p",
+        "source": Source.ECLIPSE,
+        "recorded_at": datetime(2020, 7, 1, 2, 0, tzinfo=UTC),
+        "flags": flags,
+    }
     return Known(**(said | changes))
 
 
@@ -90,7 +94,10 @@ def an_allocation(role: AllocationRole | None = AllocationRole.SOCIAL_WORKER, **
 def a_plan(started_on: str, ended_on: str | None = None, **changes: Any) -> ChildProtectionPlan:
     """A child protection plan for neglect."""
     return ChildProtectionPlan(
-        **({"started_on": day(started_on), "ended_on": day(ended_on) if ended_on else None, "category": "NEG"} | changes)
+        **(
+            {"started_on": day(started_on), "ended_on": day(ended_on) if ended_on else None, "category": "NEG"}
+            | changes
+        )
     )
 
 
@@ -112,7 +119,9 @@ def cla_reviews(*held: str, **changes: Any) -> tuple[ClaReview, ...]:
 def a_permanence_plan(agreed_on: str | None, recorded_on: str | None, **changes: Any) -> PermanencePlan:
     """A plan with the days it was agreed and recorded."""
     return PermanencePlan(
-        agreed_on=day(agreed_on) if agreed_on else None, recorded_on=day(recorded_on) if recorded_on else None, **changes
+        agreed_on=day(agreed_on) if agreed_on else None,
+        recorded_on=day(recorded_on) if recorded_on else None,
+        **changes,
     )
 
 

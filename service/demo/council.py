@@ -27,6 +27,8 @@ from service.demo.scene import NIGHTS, Scene
 from service.demo.staff import Staff
 from service.demo.users import DemoUser
 
+__all__ = ["Council", "DemoUser", "Edge", "Entry", "Night", "build", "write"]
+
 LONDON = ZoneInfo("Europe/London")
 
 

@@ -23,7 +23,7 @@ from service.store import health, people, users
 from service.store.engine import reading, writing
 from service.store.schema import person
 
-ARRIVES = timedelta(minutes=20)
+ARRIVES = {"ssd": timedelta(minutes=20), "cohorts": timedelta(minutes=30)}
 AccommodationBody = of_fact(Accommodation, "DemoAccommodation")
 
 
@@ -87,7 +87,7 @@ def _enter(engine: Engine, entry: Entry) -> None:
 
 
 def _push(engine: Engine, night: Night, profile: str, files: dict[str, bytes], codes: CodeMap) -> dict[str, object]:
-    at = night.extracted_at + ARRIVES
+    at = night.extracted_at + ARRIVES[profile]
     declared = tuple(
         Declared(name, "full", tables.parse(name, content).count, hashlib.sha256(content).hexdigest()) for name, content in files.items()
     )
@@ -111,7 +111,7 @@ def _counted(report: dict[str, object]) -> str:
 
 
 def _restrict(engine: Engine, council: Council) -> None:
-    at = council.nights[-1].extracted_at + ARRIVES
+    at = council.nights[-1].extracted_at + timedelta(hours=1)
     with writing(engine, lambda: at) as write:
         ids = people.ids_by_eclipse(write.session, council.restricted)
         write.session.execute(update(person).where(person.c.person_id.in_(ids.values())).values(restricted=True))

@@ -221,7 +221,7 @@ def kept(before: Fact, after: Fact, *, undated: bool) -> tuple[Fact, set[str]]:
         old, new = getattr(before, name), getattr(after, name)
         if old is not None and new is None and name not in _ENDS:
             filled[name] = old
-    if undated:
+    if undated and getattr(after, "started_on", None) is None:
         filled["started_on"] = getattr(before, "started_on", None)
         if hasattr(before, "started_on_basis"):
             filled["started_on_basis"] = before.started_on_basis

@@ -185,5 +185,8 @@ DEFAULT_POLICY = Policy(
             "restart", "A restart within this time runs from the earlier start", Limit(28, Unit.DAYS),
             "Our own choice", own_choice=True,
         ),
+        _term(
+            "feed.stale", "Age at which an extract is stale", Limit(1, Unit.DAYS), "Our own choice", own_choice=True,
+        ),
     )
 )  # fmt: skip

@@ -94,7 +94,7 @@ class Cohort:
     rule: str  # the rule in words
     rests_on: tuple[str, ...]  # kinds of fact without any of which the source does not supply the cohort
     terms: tuple[str, ...]  # codes of the terms it is judged by
-    lines: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()  # `source_does_not_supply` may stand beside them in any cohort
     beside: tuple[str, ...] = ()  # lines shown beside the cohort, never counted in it
     has_limit: bool = True
     monthly: bool = False

@@ -192,7 +192,7 @@ def _person(row: Row, extracted_on: date) -> list[Claim]:
     )
     claims = [row.claim(row.key, person)] if person != Person() else []
     if answers.team_code or answers.district:
-        claims.append(row.claim(row.key, answers, suffix="/team", undated=answers.started_on is None))
+        claims.append(row.claim(row.key, answers, suffix="/team", undated=True))
     return claims
 
 

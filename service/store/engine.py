@@ -84,7 +84,9 @@ _TURNS_GUARD = threading.Lock()
 def make_engine(url: str, *, pool_size: int = 40) -> Engine:
     """An engine for SQLite or PostgreSQL, set so that an acknowledged write is on disk and never lost."""
     if make_url(url).get_backend_name() == "sqlite":
-        engine = create_engine(url, pool_size=pool_size, connect_args={"check_same_thread": False})
+        engine = create_engine(
+            url, pool_size=pool_size, hide_parameters=True, connect_args={"check_same_thread": False}
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -92,6 +94,7 @@ def make_engine(url: str, *, pool_size: int = 40) -> Engine:
         url,
         pool_size=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,
         pool_timeout=TURN_SECONDS,
         connect_args={
             "connect_timeout": 5,

@@ -1,6 +1,6 @@
 """Who may be seen, and who is who: the one visibility predicate, ids and look-ups."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -12,7 +12,6 @@ from service.domain.viewpoint import Viewpoint
 from service.store import facts
 from service.store.record import current
 from service.store.schema import FACTS, person, person_identifier, team
-from service.store.types import new_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +104,11 @@ def ids_by_eclipse(session: Session, eclipse_ids: Collection[str] | None = None)
     return dict(session.execute(query).tuples().all())
 
 
-def add(session: Session, eclipse_ids: Iterable[str], *, at: datetime) -> dict[str, str]:
-    """New people under their Eclipse ids. Returns Eclipse id -> person id."""
-    made = {eclipse_id: new_id(at) for eclipse_id in eclipse_ids}
-    if made:
-        session.execute(
-            insert(person), [{"person_id": p, "restricted": False, "recorded_at": at} for p in made.values()]
-        )
-        session.execute(
-            insert(person_identifier),
-            [{"eclipse_id": e, "person_id": p, "recorded_at": at} for e, p in made.items()],
-        )
-    return made
+def add(session: Session, made: Mapping[str, str], *, at: datetime) -> None:
+    """New people: Eclipse id -> the person id they were given."""
+    if not made:
+        return
+    session.execute(insert(person), [{"person_id": p, "restricted": False, "recorded_at": at} for p in made.values()])
+    session.execute(
+        insert(person_identifier), [{"eclipse_id": e, "person_id": p, "recorded_at": at} for e, p in made.items()]
+    )

@@ -13,12 +13,13 @@ from service.store.record import known_at
 from service.store.schema import org_unit, team, worker
 
 UNITS = ("area", "locality", "service")
+_TEAM = ("code", "title", "team_type", "area_code", "locality_code", "service_code")
 
 
 def teams(session: Session, moment: datetime | None = None) -> dict[str, Team]:
     """Code -> team with the titles of its area, locality and service."""
     titles = {(unit, code): title for unit, code, title in session.execute(select(org_unit))}
-    columns = [team.c[name] for name in ("code", "title", "team_type", "area_code", "locality_code", "service_code")]
+    columns = [team.c[name] for name in _TEAM]
     found = {}
     for row in session.execute(select(*columns).where(known_at(team, moment))):
         unit_titles = {f"{unit}_title": titles.get((unit, getattr(row, f"{unit}_code"))) for unit in UNITS}
@@ -38,7 +39,7 @@ def remember_teams(session: Session, changed: Iterable[Team], *, at: datetime) -
     """Add versions of teams, and any locality, area or service they are the first to name."""
     rows, units = [], {}
     for each in changed:
-        rows.append({name: getattr(each, name) for name in team.c if hasattr(each, name)})
+        rows.append({name: getattr(each, name) for name in _TEAM})
         for unit in UNITS:
             code = getattr(each, f"{unit}_code")
             if code:

@@ -11,9 +11,14 @@ UNSUITABLE, UNKNOWN = "unsuitable_accommodation", "accommodation_unknown"
 TENT = Unacceptable.TENT
 
 
-def place(code: str | None, started_on: str | None = "2020-07-01", ended_on: str | None = None, **changes: object) -> Accommodation:
+def place(
+    code: str | None, started_on: str | None = "2020-07-01", ended_on: str | None = None, **changes: object
+) -> Accommodation:
     return Accommodation(
-        **({"code": code, "started_on": started_on and day(started_on), "ended_on": ended_on and day(ended_on)} | changes)
+        **(
+            {"code": code, "started_on": started_on and day(started_on), "ended_on": ended_on and day(ended_on)}
+            | changes
+        )
     )
 
 
@@ -89,7 +94,11 @@ def test_one_night_elsewhere_does_not_restart_the_count() -> None:
 
 
 def test_a_month_elsewhere_does() -> None:
-    places = (place("S", "2020-04-01", "2020-05-01"), place("U", "2020-05-01", "2020-05-30", suitable=True), place("S", "2020-05-30"))
+    places = (
+        place("S", "2020-04-01", "2020-05-01"),
+        place("U", "2020-05-01", "2020-05-30", suitable=True),
+        place("S", "2020-05-30"),
+    )
     finding = found(UNSUITABLE, young_person(accommodations=places))
     assert finding.started_on == day("2020-05-30"), "29 days between"
     assert "restart" not in finding.flags
@@ -108,7 +117,9 @@ def test_of_two_sources_the_worse_stands_flagged() -> None:
 
 def test_better_news_that_waits_leaves_the_tent_standing_contested() -> None:
     tent = place(None, unacceptable=TENT, known=known("contested"))
-    finding = found(UNSUITABLE, young_person(accommodations=(tent,), proposed=(place("U", "2020-07-30", suitable=True),)))
+    finding = found(
+        UNSUITABLE, young_person(accommodations=(tent,), proposed=(place("U", "2020-07-30", suitable=True),))
+    )
     assert (finding.state, finding.flags) == (State.DANGER, ("contested",))
 
 
@@ -157,7 +168,9 @@ MOVE = (place("D", "2019-05-01", "2020-07-17", suitable=True), place("U", "2020-
         ("2020-08-01", State.UNKNOWN, "not_judged"),
     ],
 )
-def test_ten_working_days_to_judge_after_a_recorded_move_from_a_suitable_place(as_at: str, state: State, line: str) -> None:
+def test_ten_working_days_to_judge_after_a_recorded_move_from_a_suitable_place(
+    as_at: str, state: State, line: str
+) -> None:
     finding = found(UNKNOWN, young_person(accommodations=MOVE), as_at)
     assert (finding.state, finding.line, finding.due_on) == (state, line, day("2020-07-31"))
     assert "10 working days from 17 July 2020" in finding.explanation

@@ -6,8 +6,15 @@ import pytest
 
 from service.domain.clocks import State
 from service.domain.facts import (
-    CareLeaverStatus, Contact, ContactKind, ContactOutcome, Eligibility, Initiator, InTouch, SupportAt21,
-)  # fmt: skip
+    CareLeaverStatus,
+    Contact,
+    ContactKind,
+    ContactOutcome,
+    Eligibility,
+    Initiator,
+    InTouch,
+    SupportAt21,
+)
 from service.domain.person import Facts
 from tests.factories import a_contact, a_place, a_status, day, find, found, young_person
 
@@ -71,8 +78,8 @@ def test_contact_in_the_night_the_clocks_change(moment: str, london: str) -> Non
 
 UNANSWERED = tuple(
     a_contact(f"{date}T10:00:00+01:00", contact_kind=ContactKind.TEXT, outcome=ContactOutcome.ATTEMPTED)
-    for date in ("2020-06-08", "2020-06-15", "2020-06-22", "2020-06-29", "2020-07-06", "2020-07-13", "2020-07-20", "2020-07-27")
-)  # fmt: skip
+    for date in [f"2020-06-{n}" for n in ("08", "15", "22", "29")] + [f"2020-07-{n}" for n in ("06", "13", "20", "27")]
+)
 
 
 def test_eight_weekly_texts_without_an_answer_are_not_contact() -> None:
@@ -85,7 +92,9 @@ def test_eight_weekly_texts_without_an_answer_are_not_contact() -> None:
 @pytest.mark.parametrize(
     "contact",
     [
-        a_contact("2020-07-30T10:00:00+01:00", contact_kind=ContactKind.THIRD_PARTY, initiated_by=Initiator.THIRD_PARTY),
+        a_contact(
+            "2020-07-30T10:00:00+01:00", contact_kind=ContactKind.THIRD_PARTY, initiated_by=Initiator.THIRD_PARTY
+        ),
         a_contact("2020-07-30T10:00:00+01:00", contact_kind=ContactKind.VISIT_NO_REPLY),
         a_contact("2020-07-30T10:00:00+01:00", contact_kind=ContactKind.LETTER, outcome=ContactOutcome.ATTEMPTED),
     ],
@@ -95,7 +104,9 @@ def test_news_through_others_and_a_closed_door_are_not_contact(contact: Contact)
     assert found(COHORT, facts).state is State.OVER
 
 
-@pytest.mark.parametrize("kind", [k for k in ContactKind if k not in (ContactKind.THIRD_PARTY, ContactKind.VISIT_NO_REPLY)])
+@pytest.mark.parametrize(
+    "kind", [k for k in ContactKind if k not in (ContactKind.THIRD_PARTY, ContactKind.VISIT_NO_REPLY)]
+)
 def test_any_means_will_do_when_they_answer(kind: ContactKind) -> None:
     facts = young_person(contacts=(a_contact("2020-07-30T10:00:00+01:00", contact_kind=kind),))
     assert found(COHORT, facts).state is State.WITHIN
@@ -111,7 +122,9 @@ def test_only_attempts_are_no_information_either() -> None:
     assert found(COHORT, young_person(contacts=UNANSWERED)).state is State.UNKNOWN
 
 
-@pytest.mark.parametrize(("on", "state"), [(None, State.UNKNOWN), ("2020-07-20", State.WITHIN), ("2020-05-20", State.OVER)])
+@pytest.mark.parametrize(
+    ("on", "state"), [(None, State.UNKNOWN), ("2020-07-20", State.WITHIN), ("2020-05-20", State.OVER)]
+)
 def test_a_sources_yes_counts_on_its_date_and_without_one_proves_nothing(on: str | None, state: State) -> None:
     yes = status(InTouch.YES, "2019-02-14", in_touch_on=on and day(on))
     assert found(COHORT, young_person(status=yes, contacts=())).state is state
@@ -163,18 +176,18 @@ def test_declined_counts_from_the_day_it_stands() -> None:
 
 @pytest.mark.parametrize(("contact", "ended"), [("2020-07-24", False), ("2020-07-25", True)])
 def test_two_way_contact_since_ends_it_but_not_the_talk_in_which_they_declined(contact: str, ended: bool) -> None:
-    facts = young_person(
-        status=status(InTouch.REFU, "2020-07-24"), contacts=(a_contact(f"{contact}T10:00:00+01:00"),)
-    )  # fmt: skip
+    facts = young_person(status=status(InTouch.REFU, "2020-07-24"), contacts=(a_contact(f"{contact}T10:00:00+01:00"),))
     assert (found(COHORT, facts).line == "no_contact") is ended
 
 
 def test_while_declined_a_welfare_check_is_due_every_28_days() -> None:
     """Declined on 1 June; on 30 June the grandmother says he is well: next check by 28 July."""
     news = a_contact(
-        "2020-06-30T10:00:00+01:00", contact_kind=ContactKind.THIRD_PARTY, outcome=ContactOutcome.ATTEMPTED,
+        "2020-06-30T10:00:00+01:00",
+        contact_kind=ContactKind.THIRD_PARTY,
+        outcome=ContactOutcome.ATTEMPTED,
         initiated_by=Initiator.THIRD_PARTY,
-    )  # fmt: skip
+    )
     facts = young_person(status=status(InTouch.REFU, "2020-06-01"), contacts=(news,))
     check = found(COHORT, facts).extra["welfare_check"]
     assert isinstance(check, dict)
@@ -191,7 +204,8 @@ def test_a_welfare_check_without_any_date_is_unknown() -> None:
 
 def test_declined_over_spells_that_follow_each_other_counts_from_the_first() -> None:
     spells = (status(InTouch.REFU, "2020-05-01", ended_on=day("2020-06-30")), status(InTouch.REFU, "2020-07-01"))
-    assert found(COHORT, young_person(care_leaver_statuses=spells)).started_on == day("2020-05-01")
+    facts = young_person(care_leaver_statuses=spells, contacts=(a_contact("2020-04-30T10:00:00+01:00"),))
+    assert found(COHORT, facts).started_on == day("2020-05-01")
 
 
 def test_returned_home_at_18_and_over_is_its_own_line() -> None:
@@ -211,7 +225,9 @@ def test_returned_home_for_six_months_at_17_leaves() -> None:
     assert find(COHORT, facts, "2020-07-25") is None
 
 
-@pytest.mark.parametrize(("as_at", "state"), [("2021-07-03", State.WITHIN), ("2021-07-31", State.APPROACHING), ("2021-08-01", State.OVER)])
+@pytest.mark.parametrize(
+    ("as_at", "state"), [("2021-07-03", State.WITHIN), ("2021-07-31", State.APPROACHING), ("2021-08-01", State.OVER)]
+)
 def test_no_longer_required_at_21_leaves_the_yearly_offer(as_at: str, state: State) -> None:
     nreq = status(InTouch.NREQ, "2020-07-31", support_at_21=SupportAt21.RECEIVING)
     finding = found(COHORT, at_22(status=nreq), as_at)

@@ -64,7 +64,9 @@ def test_no_mid_point_is_due_before_a_second_review_is_held() -> None:
 
 
 def test_in_proceedings_is_shown() -> None:
-    assert found(OVER, of(a_plan("2019-08-15"), care_proceedings=(an_application("2020-06-01"),))).extra["in_proceedings"]
+    assert found(OVER, of(a_plan("2019-08-15"), care_proceedings=(an_application("2020-06-01"),))).extra[
+        "in_proceedings"
+    ]
 
 
 def test_a_plan_restarted_next_day_runs_from_the_earlier_start_and_is_a_repeat() -> None:
@@ -124,7 +126,11 @@ def test_within_two_years_is_from_the_previous_end_to_this_start(ended_on: str, 
 )
 def test_a_declared_count_is_enough_and_elsewhere_is_apart(facts: Facts) -> None:
     finding = found(REPEAT, facts)
-    assert (finding.line, finding.extra["earlier_here"], finding.extra["earlier_elsewhere"]) == ("previous_end_unknown", 0, 1)
+    assert (finding.line, finding.extra["earlier_here"], finding.extra["earlier_elsewhere"]) == (
+        "previous_end_unknown",
+        0,
+        1,
+    )
     assert "the end of the previous plan" in finding.missing
 
 

@@ -69,8 +69,8 @@ def test_the_arithmetic_of_a_limit_that_begins_with_the_day() -> None:
 def test_the_arithmetic_of_working_days() -> None:
     clock = clocks.read(day("2019-12-02"), Limit(20, Unit.WORKING_DAYS), day("2020-01-01"))
     assert clock.sentence == (
-        "20 working days from 2 December 2019, not counting that day, weekends or bank holidays, end on 2 January 2020; "
-        "1 January 2020 is 1 day before that."
+        "20 working days from 2 December 2019, not counting that day, weekends or bank holidays, end on 2 January "
+        "2020; 1 January 2020 is 1 day before that."
     )
 
 

@@ -34,14 +34,22 @@ def test_the_row_explains_itself() -> None:
 
 def test_an_extension_is_shown_and_never_moves_the_limit() -> None:
     application = an_application(
-        "2020-01-06", extended_to="2020-08-30", extensions=1, delay_reason="court_listing", delay_party=DelayParty.COURT,
+        "2020-01-06",
+        extended_to="2020-08-30",
+        extensions=1,
+        delay_reason="court_listing",
+        delay_party=DelayParty.COURT,
         weeks_lost=4,
-    )  # fmt: skip
+    )
     finding = found(COHORT, child(care_proceedings=(application,)))
     assert (finding.state, finding.due_on) == (State.OVER, day("2020-07-05"))
     assert finding.extra["extended_to"] == day("2020-08-30")
     assert finding.extra["days_past_extension"] == 0
-    assert (finding.extra["reason"], finding.extra["delay_party"], finding.extra["weeks_lost"]) == ("court_listing", "court", 4)
+    assert (finding.extra["reason"], finding.extra["delay_party"], finding.extra["weeks_lost"]) == (
+        "court_listing",
+        "court",
+        4,
+    )
     later = found(COHORT, child(care_proceedings=(application,)), "2020-09-01")
     assert later.extra["days_past_extension"] == 2
 

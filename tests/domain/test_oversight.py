@@ -7,8 +7,18 @@ from service.domain.facts import AllocationRole, Eligibility
 from service.domain.person import Facts
 from service.domain.rules import NOT_SUPPLIED
 from tests.factories import (
-    EVERY_KIND, a_period, a_plan, a_stage, a_status, an_allocation, child, day, find, found, young_person,
-)  # fmt: skip
+    EVERY_KIND,
+    a_period,
+    a_plan,
+    a_stage,
+    a_status,
+    an_allocation,
+    child,
+    day,
+    find,
+    found,
+    young_person,
+)
 
 COHORT = "unallocated"
 ADVISER, WORKER = AllocationRole.PERSONAL_ADVISER, AllocationRole.SOCIAL_WORKER
@@ -59,15 +69,17 @@ def test_a_personal_adviser_is_no_social_worker_nor_an_iro() -> None:
 def test_a_care_leaver_without_a_personal_adviser() -> None:
     finding = found(COHORT, young_person(allocations=(an_allocation(WORKER),)))
     assert (finding.state, finding.line) == (State.OVER, "no_personal_adviser")
-    assert finding.clears_when == "An active personal adviser is recorded."
+    assert finding.clears_when == "The allocation of an active personal adviser is recorded."
 
 
 def test_turned_18_with_no_adviser() -> None:
     """Eligible and in care until the day before; from the birthday a care leaver served."""
     facts = child(
-        "2002-08-01", **IN_CARE, care_leaver_statuses=(a_status(eligibility=Eligibility.ELIGIBLE),),
+        "2002-08-01",
+        **IN_CARE,
+        care_leaver_statuses=(a_status(eligibility=Eligibility.ELIGIBLE),),
         allocations=(an_allocation(WORKER),),
-    )  # fmt: skip
+    )
     assert find(COHORT, facts, "2020-07-31") is None
     assert found(COHORT, facts, "2020-08-01").line == "no_personal_adviser"
 
@@ -88,12 +100,16 @@ def test_a_role_that_is_not_mapped_leaves_it_unknown() -> None:
 
 def test_both_may_be_missing_at_once() -> None:
     facts = young_person(
-        born_on="2003-02-14", status=a_status(eligibility=Eligibility.RELEVANT), allocations=(),
+        born_on="2003-02-14",
+        status=a_status(eligibility=Eligibility.RELEVANT),
+        allocations=(),
         child_protection_plans=(a_plan("2020-05-04"),),
-    )  # fmt: skip
+    )
     finding = found(COHORT, facts)
     assert finding.missing == ("an active social worker", "an active personal adviser")
-    assert finding.clears_when == "An active social worker and an active personal adviser is recorded."
+    assert finding.clears_when == (
+        "The allocation of an active social worker and of an active personal adviser is recorded."
+    )
 
 
 def test_where_no_source_supplies_allocations_it_is_said_so() -> None:

@@ -10,8 +10,16 @@ from service.domain.person import Facts
 from service.domain.policy import DEFAULT_POLICY
 from service.domain.rules import NOT_SUPPLIED
 from tests.factories import (
-    EVERY_KIND, a_period, a_permanence_plan, a_status, child, cla_reviews, day, find, found,
-)  # fmt: skip
+    EVERY_KIND,
+    a_period,
+    a_permanence_plan,
+    a_status,
+    child,
+    cla_reviews,
+    day,
+    find,
+    found,
+)
 
 COHORT = "no_permanence_plan"
 IN_CARE = {"periods_of_care": (a_period("2020-01-15"),), "cla_reviews": cla_reviews("2020-02-12")}
@@ -24,8 +32,8 @@ def of(**facts: object) -> Facts:
 @pytest.mark.parametrize(
     ("as_at", "state", "line"),
     [
-        ("2020-04-13", State.WITHIN, "none_agreed"),
-        ("2020-04-14", State.APPROACHING, "none_agreed"),  # the last 28 days
+        ("2020-04-14", State.WITHIN, "none_agreed"),
+        ("2020-04-15", State.APPROACHING, "none_agreed"),  # the last 28 days
         ("2020-05-12", State.APPROACHING, "none_agreed"),  # first review held 12 February + 3 months
         ("2020-05-13", State.OVER, "review_not_held"),
     ],
@@ -45,8 +53,9 @@ def test_the_row_explains_itself() -> None:
 def test_a_second_review_held_early_is_the_limit() -> None:
     facts = of(cla_reviews=cla_reviews("2020-02-12", "2020-04-20"))
     assert (found(COHORT, facts, "2020-04-20").state, found(COHORT, facts, "2020-04-20").due_on) == (
-        State.APPROACHING, day("2020-04-20"),
-    )  # fmt: skip
+        State.APPROACHING,
+        day("2020-04-20"),
+    )
     finding = found(COHORT, facts, "2020-04-21")
     assert (finding.state, finding.line, finding.days_over) == (State.OVER, "none_agreed", 1)
 
@@ -142,7 +151,10 @@ def test_care_ends_on_the_18th_birthday() -> None:
     assert find(COHORT, facts, "2020-08-01") is None
 
 
-ENTERED_AT_15 = {"born_on": "2005-01-15", "care_leaver_statuses": (a_status(eligibility=None, pathway_plan_on=day("2020-05-01")),)}
+ENTERED_AT_15 = {
+    "born_on": "2005-01-15",
+    "care_leaver_statuses": (a_status(eligibility=None, pathway_plan_on=day("2020-05-01")),),
+}
 
 
 def test_for_entry_at_15_a_pathway_plan_serves() -> None:

@@ -32,7 +32,9 @@ def test_day_84_and_day_85(as_at: str, state: State, over: int) -> None:
 
 
 def test_the_row_explains_itself() -> None:
-    stage = a_stage("2020-05-04", letter_sent_on="2020-05-11", family_group="F31", reason_over_12_weeks="expert_unavailable")
+    stage = a_stage(
+        "2020-05-04", letter_sent_on="2020-05-11", family_group="F31", reason_over_12_weeks="expert_unavailable"
+    )
     finding = found(COHORT, of(stage))
     assert finding.explanation == (
         "12 weeks (84 days) from 4 May 2020, not counting that day, end on 27 July 2020; 31 July 2020 is 4 days over."
@@ -119,13 +121,17 @@ def test_a_restart_within_28_days_runs_from_the_earlier_start() -> None:
     assert finding.extra["this_period_started_on"] == day("2020-05-29")
     assert "restart" in finding.flags
     assert finding.facts == (a_stage("2020-05-29"), FIRST)
-    assert finding.explanation.startswith("Restarted on 29 May 2020, within 28 days of the end of the period begun on 2 March")
+    assert finding.explanation.startswith(
+        "Restarted on 29 May 2020, within 28 days of the end of the period begun on 2 March"
+    )
 
 
 def test_a_later_start_is_a_period_of_its_own_with_the_earlier_shown_and_added() -> None:
     finding = found(COHORT, of(FIRST, a_stage("2020-05-30")), "2020-06-30")
     assert (finding.started_on, finding.state) == (day("2020-05-30"), State.WITHIN)
-    assert finding.extra["earlier_periods"] == [{"started_on": day("2020-03-02"), "ended_on": day("2020-05-01"), "days": 60}]
+    assert finding.extra["earlier_periods"] == [
+        {"started_on": day("2020-03-02"), "ended_on": day("2020-05-01"), "days": 60}
+    ]
     assert finding.extra["days_in_all"] == 60 + 31
 
 
@@ -134,16 +140,21 @@ def test_the_worse_of_two_open_periods_is_the_row() -> None:
 
 
 def test_an_unborn_child_is_counted() -> None:
-    unborn = Facts(person_id="p", person=Person(expected_on=day("2020-09-20")), pre_proceedings=(a_stage("2020-05-04"),))
+    unborn = Facts(
+        person_id="p", person=Person(expected_on=day("2020-09-20")), pre_proceedings=(a_stage("2020-05-04"),)
+    )
     finding = found(COHORT, unborn)
     assert (finding.state, finding.flags) == (State.OVER, ("unborn",))
 
 
 def test_a_duration_is_judged_by_the_limit_of_its_start() -> None:
     sixteen = Term(
-        code="court.pre_proceedings", title="Pre-proceedings", limit=Limit(16, Unit.WEEKS), authority="Local protocol",
+        code="court.pre_proceedings",
+        title="Pre-proceedings",
+        limit=Limit(16, Unit.WEEKS),
+        authority="Local protocol",
         effective_from=day("2020-06-01"),
-    )  # fmt: skip
+    )
     policy = DEFAULT_POLICY.plus([sixteen])
     assert found(COHORT, of(a_stage("2020-05-31")), policy=policy).limit == "12 weeks"
     assert found(COHORT, of(a_stage("2020-06-01")), policy=policy).limit == "16 weeks"

@@ -15,9 +15,24 @@ from service.domain.person import Facts
 from service.domain.policy import DEFAULT_POLICY
 from service.domain.rules import Finding, judge, order_key
 from tests.factories import (
-    EVERY_KIND, FRIDAY, a_period, a_place, a_plan, a_stage, a_status, an_application, child, cla_reviews, cp_reviews, day,
-    find, found, known, missing, young_person,
-)  # fmt: skip
+    EVERY_KIND,
+    FRIDAY,
+    a_period,
+    a_place,
+    a_plan,
+    a_stage,
+    a_status,
+    an_application,
+    child,
+    cla_reviews,
+    cp_reviews,
+    day,
+    find,
+    found,
+    known,
+    missing,
+    young_person,
+)
 
 BREACHES = child(
     child_protection_plans=(a_plan("2018-02-01", "2018-09-01"), a_plan("2019-08-15")),
@@ -36,14 +51,18 @@ def everything(facts: Facts, as_at: date = FRIDAY, *, within: bool = True) -> li
 def finding(state: State, *, over: int | None = None, days: int | None = None, flags: tuple[str, ...] = ()) -> Finding:
     return Finding(
         cohort="c", state=state, days_over=over, days_in_state=days, explanation="", clears_when="", flags=flags
-    )  # fmt: skip
+    )
 
 
 def test_one_child_may_be_in_six_cohorts_at_once() -> None:
     assert [f.cohort for f in everything(BREACHES)] == [
-        "pre_proceedings_over_12_weeks", "proceedings_over_26_weeks", "cp_plan_over_9_months", "repeat_cp_plan",
-        "no_permanence_plan", "unallocated",
-    ]  # fmt: skip
+        "pre_proceedings_over_12_weeks",
+        "proceedings_over_26_weeks",
+        "cp_plan_over_9_months",
+        "repeat_cp_plan",
+        "no_permanence_plan",
+        "unallocated",
+    ]
     assert {f.state for f in everything(BREACHES)} == {State.OVER}
 
 
@@ -68,8 +87,13 @@ def test_rows_run_danger_unknown_most_days_over_approaching() -> None:
     ]
     in_order = sorted(rows, key=order_key)
     assert [(f.state, f.days_over if f.days_over is not None else f.days_in_state) for f in in_order] == [
-        (State.DANGER, 2), (State.UNKNOWN, None), (State.OVER, 90), (State.OVER, 30), (State.OVER, 4), (State.APPROACHING, 0),
-    ]  # fmt: skip
+        (State.DANGER, 2),
+        (State.UNKNOWN, None),
+        (State.OVER, 90),
+        (State.OVER, 30),
+        (State.OVER, 4),
+        (State.APPROACHING, 0),
+    ]
 
 
 def test_someone_missing_now_comes_first_in_their_state_but_not_before_danger() -> None:
@@ -102,7 +126,9 @@ def test_nobody_is_judged_after_they_have_left(left: str) -> None:
 
 
 def test_flags_of_the_facts_used_are_on_the_finding() -> None:
-    plan = a_plan("2019-08-15", known=known("contested", "no_longer_supplied:category", "unmapped_category", "internal"))
+    plan = a_plan(
+        "2019-08-15", known=known("contested", "no_longer_supplied:category", "unmapped_category", "internal")
+    )
     finding = found("cp_plan_over_9_months", child(child_protection_plans=(plan,)))
     assert finding.flags == ("contested", "no_longer_supplied:category", "unmapped_category")
 
@@ -160,7 +186,9 @@ def test_unchanged_facts_only_get_graver(after: int, later: int) -> None:
     st.sampled_from([None, Eligibility.FORMER_RELEVANT]),
     st.dates(min_value=date(2020, 1, 1), max_value=FRIDAY),
 )
-def test_a_blank_in_the_defining_fact_is_never_within(code: str | None, status: Eligibility | None, began: date) -> None:
+def test_a_blank_in_the_defining_fact_is_never_within(
+    code: str | None, status: Eligibility | None, began: date
+) -> None:
     """Eligibility, judgement, contact and start date left blank: each is unknown, none is fine."""
     place = a_place(code=code, suitable=None, started_on=began)
     facts = young_person(status=a_status(eligibility=status), accommodations=(place,), contacts=())

@@ -80,7 +80,7 @@ def test_dead_transferred_or_adopted_is_not_served() -> None:
     for left in ("died_on", "transferred_out_on", "adopted_on"):
         facts = Facts(
             person_id="p", person=Person(born_on=day(AT_19), **{left: FRIDAY}), care_leaver_statuses=(a_status(),)
-        )  # fmt: skip
+        )
         assert flags(facts) is None
         assert flags(facts, "2020-07-30") == ()
 
@@ -125,8 +125,14 @@ def test_who_is_shown_beside_the_number_never_added(born_on: str, status: CareLe
 
 
 def test_a_category_stands_from_the_first_of_spells_without_a_gap() -> None:
-    spells = [("2020-01-01", "2020-02-01"), ("2020-03-01", "2020-03-31"), ("2020-04-01", "2020-05-01"), ("2020-05-02", None)]
+    spells = [
+        ("2020-01-01", "2020-02-01"),
+        ("2020-03-01", "2020-03-31"),
+        ("2020-04-01", "2020-05-01"),
+        ("2020-05-02", None),
+    ]
     statuses = [
-        a_status(in_touch=InTouch.REFU, started_on=day(start), ended_on=day(end) if end else None) for start, end in spells
+        a_status(in_touch=InTouch.REFU, started_on=day(start), ended_on=day(end) if end else None)
+        for start, end in spells
     ]
     assert served.standing(of(AT_19, *statuses), InTouch.REFU, FRIDAY).since == day("2020-03-01")

@@ -31,7 +31,9 @@ TENT = a_place(code=None, suitable=None, unacceptable=Unacceptable.TENT)
         (None, True, None, 0),
     ],
 )
-def test_how_bad_a_place_is(code: str | None, suitable: bool | None, unacceptable: Unacceptable | None, rank: int) -> None:
+def test_how_bad_a_place_is(
+    code: str | None, suitable: bool | None, unacceptable: Unacceptable | None, rank: int
+) -> None:
     place = a_place(code=code, suitable=suitable, unacceptable=unacceptable)
     assert suitability.rank(place) == rank
     assert suitability.is_breach(place) == (rank >= 3)

@@ -9,7 +9,7 @@ from service.domain.cohorts import accommodation
 from service.domain.facts import CareLeaverStatus, Fact, InTouch
 from service.domain.person import Facts
 from service.domain.policy import Term
-from service.domain.rules import NOT_SUPPLIED, Cohort, Finding, Question, aside, days_since, since, timed
+from service.domain.rules import Cohort, Finding, Question, aside, days_since, since, timed
 from service.domain.served import Served, Standing
 from service.domain.touch import Touch
 
@@ -209,7 +209,7 @@ ACCOMMODATION_UNKNOWN = Cohort(
     ),
     rests_on=("accommodation",),
     terms=("care_leaver.suitable_accommodation", "care_leaver.judgement_after_move"),
-    lines=("no_accommodation", "not_known", "not_judged", "being_assessed", NOT_SUPPLIED),
+    lines=("no_accommodation", "not_known", "not_judged", "being_assessed"),
     beside=("abroad", "deported"),
     has_limit=False,
 )

@@ -93,6 +93,7 @@ def _finding(facts: Facts, unmet: list[_Need], question: Question) -> Finding:
     unmapped = facts.active_workers(None, as_at)
     last = max((a for a in facts.allocations if a.role is need.role and _ended(a, as_at)), key=_end, default=None)
     start = _end(last) if last is not None else need.since
+    wanted = " and of an active ".join(each.words for each in unmet)
     line = NOT_SUPPLIED if not supplied else "role_unknown" if unmapped else f"no_{need.role.value}"
     return Finding(
         cohort=CODE,
@@ -104,7 +105,7 @@ def _finding(facts: Facts, unmet: list[_Need], question: Question) -> Finding:
         explanation=_explain(need, last, start, as_at) if supplied else "No source has ever supplied allocations.",
         facts=(*unmapped, *filter(None, [last]), *(fact for each in unmet for fact in each.rests_on)),
         missing=tuple(f"an active {each.words}" for each in unmet),
-        clears_when=f"An active {' and an active '.join(each.words for each in unmet)} is recorded.",
+        clears_when=f"The allocation of an active {wanted} is recorded.",
         flags=("unmapped_role",) if unmapped else (),
         extra={"reasons": [reason for each in unmet for reason in each.reasons]},
     )
@@ -139,6 +140,6 @@ UNALLOCATED = Cohort(
     ),
     rests_on=("allocation",),
     terms=("allocation.social_worker", "allocation.personal_adviser"),
-    lines=("no_social_worker", "no_personal_adviser", "role_unknown", NOT_SUPPLIED),
+    lines=("no_social_worker", "no_personal_adviser", "role_unknown"),
     has_limit=False,
 )

@@ -228,5 +228,5 @@ NO_PERMANENCE_PLAN = Cohort(
     ),
     rests_on=("permanence_plan",),
     terms=("permanence.first_review", "permanence.second_review", "permanence.pathway_plan_serves"),
-    lines=("none_agreed", "agreed_not_recorded", "review_not_held", NOT_SUPPLIED),
+    lines=("none_agreed", "agreed_not_recorded", "review_not_held"),
 )
