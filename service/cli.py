@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from alembic.config import Config
+from sqlalchemy import Engine
+from sqlmodel import Session
 
 from service.app import log_as_json, utc_now
 from service.domain.access import DEFAULT_SCOPE, WITHOUT_CODE, Role
@@ -53,9 +56,7 @@ def _private(database: str | None) -> None:
             path.chmod(0o600)
 
 
-def _alembic(engine: object) -> "Config":  # type: ignore[name-defined]  # noqa: F821 - imported when needed
-    from alembic.config import Config
-
+def _alembic(engine: Engine) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
     config.attributes["engine"] = engine
@@ -177,9 +178,7 @@ def token(
     typer.echo(minted)
 
 
-def _account(
-    session: "Session", settings: Settings, role: Role, name: str | None, *, at: datetime  # type: ignore[name-defined]  # noqa: F821
-) -> tuple[str, str]:
+def _account(session: Session, settings: Settings, role: Role, name: str | None, *, at: datetime) -> tuple[str, str]:
     """The account the token is for: in development one is made when nobody has the role yet."""
     from service.store import users
 

@@ -21,8 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from service.domain.facts import Confidence, Fact
-from service.store.schema import field_types
+from service.domain.facts import Confidence, Fact, field_types
 
 LONGEST_TEXT = 4000
 LONGEST_CODE = 200

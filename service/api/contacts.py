@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import Field, StrictStr
+from pydantic import ConfigDict, Field, StrictStr
 
 from service.api.bodies import About, Strict, fact_from, of_fact
 from service.api.dependencies import Act, AskedView, Key, Look, Seen, acting, keep_once, looking, once
@@ -27,7 +27,7 @@ PersonReader = Annotated[Look, looking(Permission.READ_PERSON)]
 _Contact = of_fact(Contact, "ContactFields")
 PlaceChange = of_fact(Accommodation, "AccommodationFields")
 
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "eclipse_id": "EDGE-001",
     "occurred_at": "2020-07-30T14:05:00+01:00",
     "contact_kind": "phone",
@@ -35,7 +35,9 @@ EXAMPLE = {
     "voice": "Says the new place is quiet",
 }
 ENTERED = {
-    "kind": "contact", "fact_id": "01738f2c-7e10-7a31-9d2b-3f2f0a5c1b77", "person_id": "01738b11-2f00-7c44-8e21-0c1e7d9a4f10",
+    "kind": "contact",
+    "fact_id": "01738f2c-7e10-7a31-9d2b-3f2f0a5c1b77",
+    "person_id": "01738b11-2f00-7c44-8e21-0c1e7d9a4f10",
     "counts": "at_once", "recorded_at": "2020-07-30T13:05:04Z", "etag": "9b1f0c",
 }  # fmt: skip
 LOGGED = {"contact": ENTERED, "accommodation": None}
@@ -45,7 +47,7 @@ class ContactBody(_Contact, About):  # type: ignore[misc, valid-type]
     """A contact, made or attempted, with the change of accommodation that came with it."""
 
     accommodation: PlaceChange | None = Field(default=None, description="A move learnt of in this contact")  # type: ignore[valid-type]
-    model_config = {"json_schema_extra": {"examples": [EXAMPLE]}}
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
 
 class KeyedContact(ContactBody):
@@ -58,7 +60,9 @@ class ContactBatch(Strict):
     """Contacts logged out of signal, replayed in order."""
 
     contacts: Annotated[list[KeyedContact], Field(min_length=1, max_length=200)]
-    model_config = {"json_schema_extra": {"examples": [{"contacts": [EXAMPLE | {"idempotency_key": "phone-7-0001"}]}]}}
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"contacts": [EXAMPLE | {"idempotency_key": "phone-7-0001"}]}]}
+    )
 
 
 def new_contact(body: ContactBody) -> NewContact:
@@ -83,7 +87,12 @@ def shown(logged: Logged) -> dict[str, Any]:
 )
 def log_contact(body: ContactBody, act: ContactRecorder, key: Key) -> Response:
     """Record a contact, made or attempted. Clocks that turn on contact restart at once."""
-    return once(act, key, body.model_dump(), lambda: shown(contacts.log(act.session, new_contact(body), by=act.user, at=act.now)))
+    return once(
+        act,
+        key,
+        body.model_dump(),
+        lambda: shown(contacts.log(act.session, new_contact(body), by=act.user, at=act.now)),
+    )
 
 
 @router.post(

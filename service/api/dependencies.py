@@ -111,9 +111,7 @@ class Look:
     permission: Permission
     request: Request
 
-    def at(
-        self, act: str, compute: Callable[[Seen], tuple[T, Collection[str]]], *, person_id: str | None = None
-    ) -> T:
+    def at(self, act: str, compute: Callable[[Seen], tuple[T, Collection[str]]], *, person_id: str | None = None) -> T:
         """What `compute` gives, once it is in the audit. Starts again when access changed meanwhile."""
         for _ in range(LOOKS):
             now = self.door.clock()

@@ -39,7 +39,9 @@ PROBLEM = {
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problem responses of an operation; those of every protected one are added."""
     wanted = sorted({400, 401, 403, 422, 503, *statuses})
-    return {status: {"description": MEANINGS[status], "content": {MEDIA_TYPE: {"schema": PROBLEM}}} for status in wanted}
+    return {
+        status: {"description": MEANINGS[status], "content": {MEDIA_TYPE: {"schema": PROBLEM}}} for status in wanted
+    }
 
 
 def needs(permission: Permission) -> dict[str, Any]:
@@ -47,6 +49,8 @@ def needs(permission: Permission) -> dict[str, Any]:
     return {"x-permission": permission.value}
 
 
-def shows(example: object, *, status: int = 200, media_type: str = "application/json") -> dict[int | str, dict[str, Any]]:
+def shows(
+    example: object, *, status: int = 200, media_type: str = "application/json"
+) -> dict[int | str, dict[str, Any]]:
     """A success response with an example, for operations that answer bytes."""
     return {status: {"description": "Done", "content": {media_type: {"schema": {}, "example": example}}}}

@@ -80,8 +80,12 @@ def _add(router: APIRouter, noun: _Noun) -> None:
     fields = of_fact(noun.kind, f"{name}Fields")
     extra_create = {"json_schema_extra": {"examples": [{"eclipse_id": "EDGE-001"} | example]}}
     extra_correct = {"json_schema_extra": {"examples": [example | {"reason": "The date was misread"}]}}
-    new_body: Any = type(f"New{name}", (fields, About, Sure), {"model_config": extra_create, "__doc__": noun.kind.__doc__})
-    put_body: Any = type(f"{name}Correction", (fields, Reasoned), {"model_config": extra_correct, "__doc__": noun.kind.__doc__})
+    new_body: Any = type(
+        f"New{name}", (fields, About, Sure), {"model_config": extra_create, "__doc__": noun.kind.__doc__}
+    )
+    put_body: Any = type(
+        f"{name}Correction", (fields, Reasoned), {"model_config": extra_correct, "__doc__": noun.kind.__doc__}
+    )
     shown = ENTERED | {"kind": noun.kind.kind}
     kind = noun.kind.kind
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Response
-from pydantic import AwareDatetime, Field, StrictInt, StrictStr
+from pydantic import AwareDatetime, ConfigDict, Field, StrictInt, StrictStr
 
 from service.api.bodies import Moment, Strict
 from service.api.dependencies import Act, Look, RawBody, Seen, acting, looking
@@ -13,6 +13,7 @@ from service.domain.access import Permission
 from service.domain.facts import Source
 from service.operations import ingest
 from service.operations.ingest import Declared, Manifest
+from service.store.extracts import Batch
 from service.writers.tracker_json import dump
 
 router = APIRouter(prefix="/ingest/batches", tags=["ingest"], route_class=StrictRoute)
@@ -22,6 +23,10 @@ Name = Annotated[StrictStr, Field(min_length=1, max_length=60)]
 
 HEADING = {"batch_id": "01738f2c-7e10-7a31-9d2b-3f2f0a5c1b77", "profile": "ssd", "source": "eclipse",
            "run_id": "ssd-2020-07-31", "extracted_at": "2020-07-31T01:00:00+00:00"}  # fmt: skip
+MANIFEST: dict[str, Any] = {
+    "profile": "ssd", "run_id": "ssd-2020-07-31", "extracted_at": "2020-07-31T02:00:00+01:00",
+    "datasets": [{"name": "ssd_person", "mode": "full", "rows": 1870, "sha256": "0" * 64}],
+}  # fmt: skip
 REPORT = HEADING | {
     "state": "applied",
     "datasets": [{"name": "ssd_person", "mode": "full", "rows": 1870, "added": 2, "changed": 5, "closed": 0,
@@ -47,16 +52,7 @@ class ManifestBody(Strict):
     extracted_at: Moment = Field(description="When the source was read")
     source: Literal["eclipse", "upload", "migrated"] = "eclipse"
     datasets: Annotated[list[DatasetDeclared], Field(min_length=1, max_length=60)]
-    model_config = {
-        "json_schema_extra": {
-            "examples": [
-                {
-                    "profile": "ssd", "run_id": "ssd-2020-07-31", "extracted_at": "2020-07-31T02:00:00+01:00",
-                    "datasets": [{"name": "ssd_person", "mode": "full", "rows": 1870, "sha256": "0" * 64}],
-                }
-            ]
-        }
-    }  # fmt: skip
+    model_config = ConfigDict(json_schema_extra={"examples": [MANIFEST]})
 
     def manifest(self) -> Manifest:
         """As the operation takes it."""
@@ -65,7 +61,7 @@ class ManifestBody(Strict):
         return Manifest(self.profile, Source(self.source), self.run_id, extracted_at, datasets)
 
 
-def _heading(batch: ingest.Batch) -> dict[str, Any]:
+def _heading(batch: Batch) -> dict[str, Any]:
     return {
         "batch_id": batch.batch_id, "profile": batch.profile, "source": batch.source, "run_id": batch.run_id,
         "extracted_at": batch.extracted_at, "state": batch.state,

@@ -46,7 +46,9 @@ def _whole(whole: Whole) -> bytes:
     standing = {kind: getattr(whole.facts, attribute) for kind, attribute in ATTRIBUTES.items()}
     standing = {"person": (whole.facts.person,), **standing}
     facts = {
-        kind: [words.fact(f, private=True) | {"etag": whole.etags.get(f.known.fact_id if f.known else "")} for f in found]
+        kind: [
+            words.fact(f, private=True) | {"etag": whole.etags.get(f.known.fact_id if f.known else "")} for f in found
+        ]
         for kind, found in standing.items()
         if found
     }
@@ -115,8 +117,10 @@ def look_up(body: LookUp, look: Annotated[Look, looking(Permission.READ_PERSON)]
     responses=problems(404) | shows(WHOLE),
     openapi_extra=needs(Permission.READ_PERSON),
 )
-def read_person(person_id: PersonId, look: Annotated[Look, looking(Permission.READ_PERSON)], view: AskedView) -> Response:
-    """What stands, what waits for a second person, and every clock that runs. Each fact has the etag a correction needs."""
+def read_person(
+    person_id: PersonId, look: Annotated[Look, looking(Permission.READ_PERSON)], view: AskedView
+) -> Response:
+    """What stands, what waits for a second person, every clock that runs, and the etag a correction of a fact needs."""
 
     def compute(seen: Seen) -> tuple[bytes, list[str]]:
         whole = people.one(seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, person_id=person_id)

@@ -18,8 +18,12 @@ router = APIRouter(tags=["policy"])
 EXAMPLE = {
     "as_at": "2020-07-31",
     "known_at": "2020-07-31T08:00:00Z",
-    "terms": [{"code": "court.pre_proceedings", "limit": "12 weeks", "authority": "...", "effective_from": "2020-04-01"}],
-    "cohorts": [{"code": "pre_proceedings_over_12_weeks", "definition": "pre_proceedings_over_12_weeks/1", "rule": "..."}],
+    "terms": [
+        {"code": "court.pre_proceedings", "limit": "12 weeks", "authority": "...", "effective_from": "2020-04-01"}
+    ],
+    "cohorts": [
+        {"code": "pre_proceedings_over_12_weeks", "definition": "pre_proceedings_over_12_weeks/1", "rule": "..."}
+    ],
 }
 
 

@@ -81,7 +81,9 @@ def filters(
 def written(value: Tracker, form: Format) -> Response:
     """The tracker in the form asked for."""
     write, media_type = WRITERS[form]
-    headers = {} if form is Format.HTML else {"Content-Disposition": f'inline; filename="tracker-{value.view.as_at}.{form}"'}
+    headers = (
+        {} if form is Format.HTML else {"Content-Disposition": f'inline; filename="tracker-{value.view.as_at}.{form}"'}
+    )
     return Response(write(value), headers=headers, media_type=media_type)
 
 
@@ -105,9 +107,9 @@ def read_tracker(
     look: TrackerReader,
     view: AskedView,
     asked: Annotated[Filters, Depends(filters)],
-    format: Annotated[Format, Query(description="json, csv or html (a page that prints)")] = Format.JSON,  # noqa: A002
+    format: Annotated[Format, Query(description="json, csv or html (a page that prints)")] = Format.JSON,
 ) -> Response:
-    """Per cohort n of N, and a row a person that explains itself: facts, limit and authority, arithmetic, what clears it."""
+    """Per cohort n of N, and a row a person that explains itself: facts, limit, authority, arithmetic, way out."""
 
     def compute(seen: Seen) -> tuple[Tracker, list[str]]:
         return tracker.weekly(seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, filters=asked)

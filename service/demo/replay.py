@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, update
+from sqlmodel import Session
 
 from service.api import contacts as contact_api
 from service.api.bodies import fact_from, of_fact
@@ -17,8 +18,8 @@ from service.errors import Conflict
 from service.operations import contacts, entries, ingest
 from service.operations.ingest import Declared, Manifest
 from service.operations.lookup import somebody
-from service.readers.mapping import CodeMap
 from service.readers import tables
+from service.readers.mapping import CodeMap
 from service.store import health, people, users
 from service.store.engine import reading, writing
 from service.store.schema import person
@@ -56,7 +57,7 @@ def subject_of(name: str) -> str:
     return f"demo:{name.lower().replace(' ', '-')}"
 
 
-def _sign_up(session: users.Session, user: DemoUser, issuer: str, *, at: datetime) -> None:
+def _sign_up(session: Session, user: DemoUser, issuer: str, *, at: datetime) -> None:
     scopes = [(ScopeKind(kind), code) for kind, code in user.scopes]
     users.add_user(
         session, issuer=issuer, subject=subject_of(user.name), name=user.name, roles=[Role(user.role)], scopes=scopes,
@@ -64,7 +65,7 @@ def _sign_up(session: users.Session, user: DemoUser, issuer: str, *, at: datetim
     )  # fmt: skip
 
 
-def _user(session: users.Session, name: str) -> User:
+def _user(session: Session, name: str) -> User:
     account = users.find_user_by_name(session, name)
     user = users.user_by_subject(session, account.issuer, account.subject) if account else None
     if user is None:
@@ -76,7 +77,7 @@ def _enter(engine: Engine, entry: Entry) -> None:
     with writing(engine, lambda: entry.at) as write:
         by = _user(write.session, entry.by)
         if entry.act == "contact":
-            body = contact_api.ContactBody(eclipse_id=entry.eclipse_id, **entry.body)
+            body = contact_api.ContactBody.model_validate({"eclipse_id": entry.eclipse_id, **entry.body})
             contacts.log(write.session, contact_api.new_contact(body), by=by, at=write.now)
             return
         place = fact_from(Accommodation, AccommodationBody(**entry.body))
@@ -89,9 +90,12 @@ def _enter(engine: Engine, entry: Entry) -> None:
 def _push(engine: Engine, night: Night, profile: str, files: dict[str, bytes], codes: CodeMap) -> dict[str, object]:
     at = night.extracted_at + ARRIVES[profile]
     declared = tuple(
-        Declared(name, "full", tables.parse(name, content).count, hashlib.sha256(content).hexdigest()) for name, content in files.items()
+        Declared(name, "full", tables.parse(name, content).count, hashlib.sha256(content).hexdigest())
+        for name, content in files.items()
     )
-    manifest = Manifest(profile, Source.ECLIPSE, f"{profile}-{night.extracted_at:%Y-%m-%d}", night.extracted_at, declared)
+    manifest = Manifest(
+        profile, Source.ECLIPSE, f"{profile}-{night.extracted_at:%Y-%m-%d}", night.extracted_at, declared
+    )
     with writing(engine, lambda: at) as write:
         robot = _user(write.session, "Extract Demo-Robot")
         batch, _ = ingest.open_batch(write.session, manifest, by=robot, at=at)

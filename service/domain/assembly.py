@@ -1,11 +1,13 @@
 """From versions to what stands: one person's facts, put together for the rules."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from service.domain.facts import Contact, Fact, Person
+from service.domain.facts import Allocation, Contact, Fact, Person
+from service.domain.intake import Worker
 from service.domain.person import Facts
 from service.domain.standing import stands, start_of
 
@@ -71,3 +73,20 @@ def assemble(
 def _order(fact: Fact) -> tuple[datetime, date, str]:
     occurred = fact.occurred_at if isinstance(fact, Contact) else _LONG_AGO
     return occurred, start_of(fact) or date.min, fact.known.version_id if fact.known else ""
+
+
+def without_leavers(facts: Facts, workers: Mapping[str, Worker]) -> Facts:
+    """The same facts, where no allocation outlasts its worker: who has left owns nothing."""
+    ended = [_until_they_left(each, workers.get(each.worker_ref)) for each in facts.allocations]
+    return (
+        facts
+        if all(a is b for a, b in zip(ended, facts.allocations, strict=True))
+        else replace(facts, allocations=tuple(ended))
+    )
+
+
+def _until_they_left(allocation: Allocation, worker: Worker | None) -> Allocation:
+    left_on = worker.ended_on if worker else None
+    if left_on is None or (allocation.ended_on is not None and allocation.ended_on <= left_on):
+        return allocation
+    return replace(allocation, ended_on=left_on)

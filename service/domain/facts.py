@@ -5,10 +5,12 @@ A dataclass here is the one definition of its kind: the table (`store/schema.py`
 A fact says what was true (its own dates); its `Known` says how and when we learnt it.
 """
 
-from dataclasses import MISSING, dataclass, field
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 
 class Source(StrEnum):
@@ -514,3 +516,22 @@ KINDS: dict[str, type[Fact]] = {
         PreProceedings, CareProceedings, PermanencePlan, MissingEpisode,
     )
 }  # fmt: skip
+
+
+def _bare(hint: Any) -> type:
+    if get_origin(hint) in (Union, types.UnionType):
+        hint = next(arg for arg in get_args(hint) if arg is not type(None))
+    return hint  # type: ignore[no-any-return]
+
+
+def _types(kind: type[Fact]) -> Mapping[str, type]:
+    hints = get_type_hints(kind)
+    return {f.name: _bare(hints[f.name]) for f in fields(kind) if f.name != "known"}
+
+
+_FIELD_TYPES = {code: _types(cls) for code, cls in KINDS.items()}
+
+
+def field_types(kind: type[Fact]) -> Mapping[str, type]:
+    """Field name -> its type without `None`, for the fields that say something (not `known`)."""
+    return _FIELD_TYPES[kind.kind]

@@ -31,7 +31,7 @@ class Refusal:
     """A row, field or dataset that was not taken: where and why, and what is allowed; never the value.
 
     `key` is the source's own id of what was refused, as far as the row gives one.
-   """
+    """
 
     dataset: str
     row: int

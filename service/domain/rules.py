@@ -69,7 +69,7 @@ class Question:
 
     def restarts(self, ended_on: date | None, started_on: date) -> bool:
         """Whether a spell that starts so soon after the end of another runs from the earlier start."""
-        if ended_on is None:
+        if ended_on is None or ended_on >= started_on:
             return True
         return started_on <= self.policy.limit("restart", self.as_at).last_day(ended_on)
 

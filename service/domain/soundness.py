@@ -32,7 +32,9 @@ def faults(fact: Fact, *, today: date) -> list[Fault]:
 
 
 def _end_name(fact: Fact) -> str:
-    return next(n for n in ("ended_on", "disposed_on", "step_decided_on", "court_application_on") if getattr(fact, n, None))
+    return next(
+        n for n in ("ended_on", "disposed_on", "step_decided_on", "court_application_on") if getattr(fact, n, None)
+    )
 
 
 def _accommodation(place: Accommodation) -> list[Fault]:

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from service.domain import dates
+from service.domain.clocks import State
 from service.domain.facts import AllocationRole, Contact, ContactOutcome
 from service.domain.intake import Team, Worker
 from service.domain.person import Facts, to_last_day
 from service.domain.policy import Policy
 from service.domain.rules import MISSING_NOW, NOT_SUPPLIED, Cohort, Finding, judge, order_key
-from service.domain.clocks import State
 from service.domain.viewpoint import Viewpoint
 
 
@@ -103,7 +103,9 @@ class Surroundings:
     scope: Mapping[str, object] = field(default_factory=dict)
 
 
-def freshness(marks: Mapping[tuple[str, str, str], datetime], *, at: datetime, stale_after_hours: int) -> tuple[Freshness, ...]:
+def freshness(
+    marks: Mapping[tuple[str, str, str], datetime], *, at: datetime, stale_after_hours: int
+) -> tuple[Freshness, ...]:
     """How old each source is at `at`, from (source, profile, dataset) -> newest extract time.
 
     A source is as old as its oldest profile: a fresh spreadsheet does not make an old extract fresh.
@@ -152,9 +154,9 @@ def card(facts: Facts, around: Surroundings) -> Card:
         name=name_of(facts),
         age=facts.age_on(day),
         restricted=False,
-        locality=team and (team.locality_title or team.locality_code),
-        service=team and (team.service_title or team.service_code),
-        team=team and (team.title or team.code),
+        locality=team.locality_title or team.locality_code if team else None,
+        service=team.service_title or team.service_code if team else None,
+        team=team.title or team.code if team else None,
         owner=owner_of(facts, day, around.workers),
         made=made[-1] if made else None,
         attempted=tried[-1] if tried else None,
@@ -189,7 +191,10 @@ def build(people: Iterable[Facts], cohorts: Sequence[Cohort], around: Surroundin
     for facts in [f for group in found.values() for f, _ in group] + missing if rows else []:
         if facts.person_id not in cards:
             cards[facts.person_id] = card(facts, around)
-    unknowns = {code: sum(f.state is State.UNKNOWN for _, f in group) for code, group in found.items()}
+    unknowns = {
+        code: sum(f.state is State.UNKNOWN and f.line != NOT_SUPPLIED for _, f in group)
+        for code, group in found.items()
+    }
     tables = tuple(_table(c, found.get(c.code, []), population[c.population.title], unknowns, cards) for c in cohorts)
     danger = _danger(found, missing, cards, day) if rows else ()
     return Tracker(around.view, around.scope, around.freshness, (), danger, tables)

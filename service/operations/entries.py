@@ -16,7 +16,7 @@ from service.domain.facts import Accommodation, Confidence, Fact, Source
 from service.domain.person import in_spell
 from service.domain.standing import stands, weigh
 from service.domain.versions import NewVersion
-from service.errors import Conflict, NotFound, NotPermitted, NothingToApprove, OwnEntry, Stale
+from service.errors import Conflict, NotFound, NothingToApprove, NotPermitted, OwnEntry, Stale
 from service.operations.lookup import somebody
 from service.store import audit, facts, record
 from service.store.people import Somebody
@@ -42,7 +42,14 @@ def etag_of(versions: Sequence[Fact]) -> str:
 
 
 def enter(
-    session: Session, new: Fact, *, person: Somebody, by: User, at: datetime, confidence: Confidence, act: str = "record"
+    session: Session,
+    new: Fact,
+    *,
+    person: Somebody,
+    by: User,
+    at: datetime,
+    confidence: Confidence,
+    act: str = "record",
 ) -> Entered:
     """Record a new fact of a person."""
     _own(by, new.kind)
@@ -129,7 +136,9 @@ def correct(
         session, f"correct.{after.kind}", by=by.user_id, at=at, person_id=person.person_id, detail={"fact_id": fact_id}
     )
     new = [
-        _version(value, person, fact_id, Confidence.CONFIRMED, proposed=p, reason=reason, closes=_ours(versions, proposed=p))
+        _version(
+            value, person, fact_id, Confidence.CONFIRMED, proposed=p, reason=reason, closes=_ours(versions, proposed=p)
+        )
         for value, p in _both(counts, waits)
     ]
     record.append(session, new, by=by.user_id, at=at, audit_id=audit_id)

@@ -84,7 +84,9 @@ def open_batch(session: Session, manifest: Manifest, *, by: User, at: datetime) 
         manifest={"datasets": [asdict(d) for d in canonical]}, report=None, created_by=by.user_id,
     )  # fmt: skip
     extracts.open_batch(session, batch, at=at)
-    audit.note(session, "ingest.open", by=by.user_id, at=at, detail={"batch_id": batch.batch_id, "run_id": batch.run_id})
+    audit.note(
+        session, "ingest.open", by=by.user_id, at=at, detail={"batch_id": batch.batch_id, "run_id": batch.run_id}
+    )
     return batch, True
 
 
@@ -98,7 +100,9 @@ def _refuse_older(
     marks = extracts.watermarks(session)
     newer = [d.name for d in datasets if marks.get((source, profile, d.name), extracted_at) > extracted_at]
     if newer:
-        raise OlderExtract(*[(f"datasets.{name}", "older_extract", "an extract not older than the last") for name in newer])
+        raise OlderExtract(
+            *[(f"datasets.{name}", "older_extract", "an extract not older than the last") for name in newer]
+        )
 
 
 def _found(batch: Batch | None) -> Batch:
@@ -236,7 +240,9 @@ def _report(prepared: Prepared, compared: Plan, *, state: str) -> dict[str, Any]
         "people_added": len(compared.new_people),
         "teams_changed": len(compared.teams),
         "workers_changed": len(compared.workers),
-        "only_the_watermark_moved": not (compared.versions or compared.teams or compared.workers or compared.new_people),
+        "only_the_watermark_moved": not (
+            compared.versions or compared.teams or compared.workers or compared.new_people
+        ),
         "proposed_matches": [{"dataset": name, "row": row} for name, row in compared.proposed_matches[:REFUSALS_SHOWN]],
         "refused": len(refused),
         "refusals": [

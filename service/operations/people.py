@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlmodel import Session
 
 from service.domain.access import Sight, User
-from service.domain.assembly import assemble
+from service.domain.assembly import assemble, without_leavers
 from service.domain.cohorts import COHORTS
 from service.domain.facts import KINDS, Contact, Fact
 from service.domain.person import Facts
@@ -75,13 +75,21 @@ def _few(session: Session, shown: Sequence[Somebody], view: Viewpoint) -> list[F
         if version.known:
             grouped[version.known.person_id].append(version)
     return [
-        assemble(grouped[each.person_id], person_id=each.person_id, eclipse_id=each.eclipse_id, restricted=each.restricted)
+        assemble(
+            grouped[each.person_id], person_id=each.person_id, eclipse_id=each.eclipse_id, restricted=each.restricted
+        )
         for each in shown
     ]
 
 
 def one(
-    session: Session, *, to: User, view: Viewpoint, today: date, person_id: str | None = None, eclipse_id: str | None = None
+    session: Session,
+    *,
+    to: User,
+    view: Viewpoint,
+    today: date,
+    person_id: str | None = None,
+    eclipse_id: str | None = None,
 ) -> Whole:
     """One person whole. Whoever may open a restricted record sees it unredacted."""
     found = somebody(session, to=to, today=today, person_id=person_id, eclipse_id=eclipse_id)
@@ -89,6 +97,7 @@ def one(
     ids = [found.person_id]
     versions = facts.of_people(session, READ, ids, view) + facts.latest_contacts(session, ids, view)
     whole = assemble(versions, person_id=found.person_id, eclipse_id=found.eclipse_id)
+    whole = without_leavers(whole, around.workers)
     clocks = judge(whole, COHORTS, as_at=view.as_at, policy=around.policy, supplied=around.supplied, within=True)
     return Whole(card(whole, around), whole, tuple(sorted(clocks, key=order_key)), _etags(versions))
 
@@ -101,7 +110,9 @@ def _etags(versions: Sequence[Fact]) -> dict[str, str]:
     return {fact_id: etag_of(group) for fact_id, group in by_fact.items()}
 
 
-def timeline(session: Session, *, to: User, view: Viewpoint, today: date, person_id: str) -> tuple[Somebody, list[Event]]:
+def timeline(
+    session: Session, *, to: User, view: Viewpoint, today: date, person_id: str
+) -> tuple[Somebody, list[Event]]:
     """Everything recorded of one person by `known_at`, superseded versions included, in the order we learnt it."""
     found = somebody(session, to=to, today=today, person_id=person_id)
     events = [
@@ -119,5 +130,3 @@ def contacts(
     """One person's contacts, newest first."""
     found = somebody(session, to=to, today=today, person_id=person_id)
     return found, facts.contacts_of(session, found.person_id, view, limit=limit, before=before)
-
-

@@ -1,14 +1,16 @@
 """Compute the weekly tracker for a reader: a few SELECTs, facts, rules, one value."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 
 from sqlmodel import Session
 
 from service.domain.access import Sight, User
-from service.domain.assembly import assemble, by_person
+from service.domain.assembly import assemble, by_person, without_leavers
 from service.domain.cohorts import COHORTS
 from service.domain.facts import KINDS
+from service.domain.intake import Worker
 from service.domain.person import Facts
 from service.domain.policy import DEFAULT_POLICY
 from service.domain.rules import Cohort
@@ -41,7 +43,7 @@ def weekly(session: Session, *, to: User, view: Viewpoint, today: date, filters:
     cohorts = _chosen(filters)
     everybody = people.in_view(session, to, view, today)
     around = surroundings(session, view, scope=scope_of(to, filters))
-    shown = [f for f in of_people(session, everybody, view) if _inside(f, around, filters)]
+    shown = [f for f in of_people(session, everybody, view, around.workers) if _inside(f, around, filters)]
     rows = to.sight is Sight.ROWS
     return build(shown, cohorts, around, rows=rows), [f.person_id for f in shown]
 
@@ -56,18 +58,18 @@ def _chosen(filters: Filters) -> tuple[Cohort, ...]:
     return tuple(c for c in COHORTS if c in chosen or c.code in needs)
 
 
-def of_people(session: Session, everybody: list[Somebody], view: Viewpoint) -> list[Facts]:
-    """What stands of each of these people at the viewpoint: as many SELECTs as there are kinds, and one for contacts."""
+def of_people(
+    session: Session, everybody: list[Somebody], view: Viewpoint, workers: Mapping[str, Worker]
+) -> list[Facts]:
+    """What stands of each of these people at the viewpoint: a SELECT a kind, and one for contacts."""
     ids = [each.person_id for each in everybody]
     versions = facts.of_people(session, READ, ids, view) + facts.latest_contacts(session, ids, view)
     grouped = by_person(versions)
-    return [
-        assemble(
-            grouped.get(each.person_id, ()), person_id=each.person_id, eclipse_id=each.eclipse_id,
-            restricted=each.restricted,
-        )
-        for each in everybody
-    ]  # fmt: skip
+    assembled = (
+        assemble(grouped.get(e.person_id, ()), person_id=e.person_id, eclipse_id=e.eclipse_id, restricted=e.restricted)
+        for e in everybody
+    )
+    return [without_leavers(each, workers) for each in assembled]
 
 
 def surroundings(session: Session, view: Viewpoint, *, scope: dict[str, object] | None = None) -> Surroundings:

@@ -11,10 +11,19 @@ from sqlalchemy import ColumnElement, Select, Table, and_, case, func, literal, 
 from sqlalchemy.dialects import postgresql
 from sqlmodel import Session
 
-from service.domain.facts import KINDS, Contact, ContactOutcome, Fact, Known, PreProceedingsOutcome
+from service.domain.facts import (
+    KINDS,
+    Contact,
+    ContactKind,
+    ContactOutcome,
+    Fact,
+    Known,
+    PreProceedingsOutcome,
+    field_types,
+)
 from service.domain.viewpoint import Viewpoint
 from service.store.record import known_at
-from service.store.schema import FACTS, approval, field_types, person
+from service.store.schema import FACTS, approval, person
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -74,22 +83,20 @@ def _as_true_by(table: Table, kind: str, name: str, view: Viewpoint | None) -> C
     return column
 
 
-def _select(kind: str, view: Viewpoint | None) -> Select[Any]:
+def _select(kind: str, view: Viewpoint | None, *, superseded: bool = False) -> Select[Any]:
     table = FACTS[kind]
     moment = view.known_at if view else None
     approved = approval.c.version_id == table.c.version_id
     if moment is not None:
         approved &= approval.c.recorded_at <= moment
-    query = (
-        select(
-            *[table.c[name] for name in ENVELOPE],
-            approval.c.recorded_at.label("approved_at"),
-            table.c.flags,
-            *[_as_true_by(table, kind, name, view) for name in field_types(KINDS[kind])],
-        )
-        .outerjoin(approval, approved)
-        .where(known_at(table, moment))
-    )
+    query = select(
+        *[table.c[name] for name in ENVELOPE],
+        approval.c.recorded_at.label("approved_at"),
+        table.c.flags,
+        *[_as_true_by(table, kind, name, view) for name in field_types(KINDS[kind])],
+    ).outerjoin(approval, approved)
+    if not superseded:
+        query = query.where(known_at(table, moment))
     begins = BEGINS.get(kind)
     if view is not None and begins:
         query = query.where(or_(table.c[begins].is_(None), table.c[begins] <= view.as_at))
@@ -97,13 +104,14 @@ def _select(kind: str, view: Viewpoint | None) -> Select[Any]:
 
 
 @cache
-def _builder(kind: str) -> Callable[[Sequence[Any]], Fact]:
+def _builder(kind: str) -> Callable[[Any], Fact]:
     """Row -> fact. A contact says nothing that waits for approval, so the envelope is the same for all."""
     cls, names, width = KINDS[kind], tuple(field_types(KINDS[kind])), len(ENVELOPE)
 
-    def build(row: Sequence[Any]) -> Fact:
+    def build(row: Any) -> Fact:
         flags = row[width + 1]
-        known = Known(*row[:width], row[width], tuple(flags.split()) if flags else ())
+        envelope = (*row[: width + 1], tuple(flags.split()) if flags else ())
+        known = Known(*envelope)
         return cls(known=known, **dict(zip(names, row[width + 2 :], strict=True)))
 
     return build
@@ -154,25 +162,15 @@ def contacts_since(session: Session, people: Collection[str], since: datetime) -
 def history(session: Session, kind: str, person_id: str, view: Viewpoint) -> list[tuple[Fact, datetime | None]]:
     """All versions of one person's facts recorded by `known_at`, with when each was superseded."""
     table = FACTS[kind]
-    query = (
-        _select(kind, None)
-        .with_only_columns(
-            *[table.c[name] for name in ENVELOPE],
-            approval.c.recorded_at,
-            table.c.flags,
-            *[table.c[name] for name in field_types(KINDS[kind])],
-            table.c.superseded_at,
-            maintain_column_froms=True,
-        )
-    )  # fmt: skip
-    query = query.where(None).where(table.c.person_id == person_id, table.c.recorded_at <= view.known_at)
+    query = _select(kind, None, superseded=True).add_columns(table.c.superseded_at)
+    query = query.where(table.c.person_id == person_id, table.c.recorded_at <= view.known_at)
     rows = session.execute(query.order_by(table.c.recorded_at, table.c.version_id))
     build = _builder(kind)
     return [(build(row[:-1]), row[-1]) for row in rows]
 
 
 def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) -> list[Fact]:
-    """Each person's latest contact made and latest attempt by `as_at`: found by index, never by reading history."""
+    """Each person's latest contact made, latest attempt and latest news by others, by `as_at`: found by index, never by reading history."""
     table = FACTS["contact"]
     wanted = table.alias("wanted")
     picks = [
@@ -180,7 +178,7 @@ def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) 
             select(wanted.c.version_id)
             .where(
                 wanted.c.person_id == person.c.person_id,
-                wanted.c.outcome == outcome,
+                wanted_only,
                 wanted.c.occurred_at < end_of_day(view),
                 wanted.c.recorded_at <= view.known_at,
                 or_(wanted.c.superseded_at.is_(None), wanted.c.superseded_at > view.known_at),
@@ -189,7 +187,11 @@ def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) 
             .limit(1)
             .scalar_subquery()
         ).where(among(session, person.c.person_id, people))
-        for outcome in (ContactOutcome.MADE, ContactOutcome.ATTEMPTED)
+        for wanted_only in (
+            wanted.c.outcome == ContactOutcome.MADE,
+            wanted.c.outcome == ContactOutcome.ATTEMPTED,
+            (wanted.c.outcome == ContactOutcome.ATTEMPTED) & (wanted.c.contact_kind == ContactKind.THIRD_PARTY),
+        )
     ]
     query = _select("contact", view).where(table.c.version_id.in_(union_all(*picks)))
     return list(map(_builder("contact"), session.execute(query)))

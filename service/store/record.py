@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, insert, or_, select, update
 from sqlmodel import Session
 
-from service.domain.facts import Source
+from service.domain.facts import Source, field_types
 from service.domain.versions import NewVersion
-from service.store.schema import FACTS, approval, fact_alias, field_types, withdrawal
+from service.store.schema import FACTS, approval, fact_alias, withdrawal
 from service.store.types import new_id
 
 

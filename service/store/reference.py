@@ -22,7 +22,9 @@ def teams(session: Session, moment: datetime | None = None) -> dict[str, Team]:
     columns = [team.c[name] for name in _TEAM]
     found = {}
     for row in session.execute(select(*columns).where(known_at(team, moment))):
-        unit_titles = {f"{unit}_title": titles.get((unit, getattr(row, f"{unit}_code"))) for unit in UNITS}
+        unit_titles: dict[str, Any] = {
+            f"{unit}_title": titles.get((unit, getattr(row, f"{unit}_code"))) for unit in UNITS
+        }
         found[row.code] = Team(**row._mapping, **unit_titles)
     return found
 

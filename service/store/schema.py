@@ -3,13 +3,9 @@
 Fact tables are derived from the dataclasses of `domain/facts.py`: the dataclass is the definition.
 """
 
-import types
-from collections.abc import Mapping
-from dataclasses import fields
 from datetime import date, datetime
 from enum import StrEnum
-from functools import cache
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 from sqlalchemy import (
     Boolean,
@@ -29,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 
-from service.domain.facts import KINDS, Confidence, Fact, Source
+from service.domain.facts import KINDS, Confidence, Fact, Source, field_types
 from service.store.types import UTCDateTime, code_column
 
 METADATA: MetaData = SQLModel.metadata
@@ -42,23 +38,17 @@ METADATA.naming_convention = {
 }
 
 
-@cache
-def field_types(kind: type[Fact]) -> Mapping[str, type]:
-    """Field name -> its type without `None`, for the fields that say something (not `known`)."""
-    hints = get_type_hints(kind)
-    return {f.name: _bare(hints[f.name]) for f in fields(kind) if f.name != "known"}
-
-
-def _bare(hint: Any) -> type:
-    if get_origin(hint) in (Union, types.UnionType):
-        return next(arg for arg in get_args(hint) if arg is not type(None))
-    return hint  # type: ignore[no-any-return]
-
-
 def _column_type(kind: type[Fact], name: str, python: type) -> TypeEngine[Any]:
     if issubclass(python, StrEnum):
         return code_column(python, f"{kind.kind}_{name}")
-    return {bool: Boolean(), int: Integer(), date: Date(), datetime: UTCDateTime(), str: Text()}[python]
+    plain: dict[type, TypeEngine[Any]] = {
+        bool: Boolean(),
+        int: Integer(),
+        date: Date(),
+        datetime: UTCDateTime(),
+        str: Text(),
+    }
+    return plain[python]
 
 
 def id_column(name: str, *args: Any, **options: Any) -> Column[str]:

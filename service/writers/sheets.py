@@ -23,7 +23,9 @@ def safe(value: object) -> str:
     """
     text = "" if value is None else str(value)
     seen = unicodedata.normalize("NFKC", text).lstrip(" \u00a0\u200b\u200c\u200d\u2060\ufeff")
-    return f"'{text}" if seen[:1] in _FORMULA or any(f"{mark}{sign}" in text for mark in ";," for sign in "=+-@") else text
+    return (
+        f"'{text}" if seen[:1] in _FORMULA or any(f"{mark}{sign}" in text for mark in ";," for sign in "=+-@") else text
+    )
 
 
 def rows(header: Sequence[str], lines: Iterable[Sequence[object]]) -> bytes:

@@ -3,23 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date, datetime
-from functools import cache
 from typing import Any
 
-from service.domain.facts import Contact, Fact
+from service.domain.facts import KINDS, Contact, Fact
 from service.domain.policy import Term
 from service.domain.rules import Finding
 from service.domain.tracker import Card
 
 
-@cache
 def _shown(kind: type[Fact], private: bool) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind) if f.name != "known" and (private or not f.metadata.get("private")))
+    return tuple(f.name for f in fields(kind) if f.name != "known" and (private or not f.metadata["private"]))
+
+
+_NAMES = {(code, private): _shown(cls, private) for code, cls in KINDS.items() for private in (True, False)}
 
 
 def says(fact: Fact, *, private: bool = False) -> dict[str, Any]:
     """What a fact says: its filled fields. Narrative is left out unless asked for."""
-    said = {name: getattr(fact, name) for name in _shown(type(fact), private)}
+    said = {name: getattr(fact, name) for name in _NAMES[fact.kind, private]}
     return {name: value for name, value in said.items() if value is not None}
 
 

@@ -164,3 +164,9 @@ def test_a_first_plan_and_a_closed_one_are_not_repeats(facts: Facts) -> None:
 
 def test_two_plans_open_at_once_are_flagged() -> None:
     assert "two_open_plans" in found(REPEAT, of(a_plan("2019-08-15"), a_plan("2020-05-04"))).flags
+
+
+def test_an_end_in_the_year_9999_is_an_open_end() -> None:
+    facts = of(a_plan("2019-08-15", "9999-12-31"), a_plan("2020-05-04", "9999-12-31"))
+    assert found(OVER, facts).started_on == day("2019-08-15")
+    assert found(REPEAT, facts).line == "within_two_years"

@@ -155,7 +155,7 @@ def _declared(
 def _soon(ended: date | None, started: date, question: Question) -> bool | None:
     if ended is None:
         return None
-    return started <= question.policy.limit("child_protection.repeat_soon", started).last_day(ended)
+    return ended >= started or started <= question.policy.limit("child_protection.repeat_soon", started).last_day(ended)
 
 
 def _why_repeat(plan: ChildProtectionPlan, here: int, elsewhere: int, ended: date | None, as_at: date) -> str:

@@ -64,7 +64,7 @@ def _entered(facts: Facts, period: PeriodOfCare) -> tuple[date, tuple[PeriodOfCa
     for other in reversed(facts.periods_of_care):
         if other is period or other.started_on >= first or other.ended_on is None:
             continue
-        if first <= other.ended_on + ONE_NIGHT:
+        if first - ONE_NIGHT <= other.ended_on:
             first, joined = other.started_on, (*joined, other)
     return first, joined
 
