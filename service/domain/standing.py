@@ -5,12 +5,13 @@ a nightly repeat of an old value cannot displace what a worker logged since.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from service.domain import suitability
 from service.domain.facts import (
+    KINDS,
     Accommodation,
     Basis,
     CareLeaverStatus,
@@ -21,12 +22,14 @@ from service.domain.facts import (
     Person,
     Source,
     SupportAt21,
+    field_types,
 )
 
 # A category that takes a young person out of the ordinary in-touch count: good news until somebody else has looked.
 WITHDRAWING = frozenset({InTouch.REFU, InTouch.NREQ, InTouch.RHOM})
 _UNSERVED = frozenset({Eligibility.NONE, Eligibility.QUALIFYING})
 _ENDS = ("ended_on", "disposed_on", "step_decided_on", "court_application_on")
+_STARTS = ("started_on", "issued_on", "held_on", "agreed_on", "counted_on")
 # Kinds whose sources complete each other (a name here, a due date there) instead of competing.
 _COMPLETING = (Person,)
 
@@ -85,7 +88,7 @@ def _completed(fact: Fact, others: Iterable[Fact]) -> Fact:
     for other in others:
         if not isinstance(fact, _COMPLETING) and contradict(fact, other):
             continue
-        for name in _names(type(fact)):
+        for name in _NAMES_OF[fact.kind]:
             ours, theirs = getattr(fact, name), getattr(other, name)
             if ours is None and theirs is not None and name not in _ENDS and name not in filled:
                 filled[name] = theirs
@@ -98,24 +101,29 @@ def _observed(fact: Fact) -> bool:
     return getattr(fact, "started_on_basis", None) is Basis.OBSERVED
 
 
-def _names(kind: type[Fact]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind) if f.name != "known")
-
-
 def _flagged(fact: Fact, flag: str) -> Fact:
     known = _known(fact)
     return replace(fact, known=replace(known, flags=tuple(sorted({*known.flags, flag}))))
 
 
+_NAMES_OF = {code: tuple(field_types(kind)) for code, kind in KINDS.items()}
+_ENDS_OF = {code: tuple(name for name in _ENDS if name in names) for code, names in _NAMES_OF.items()}
+_STARTS_OF = {code: tuple(name for name in _STARTS if name in names) for code, names in _NAMES_OF.items()}
+
+
 def end_of(fact: Fact) -> date | None:
     """The day a fact says it ended, whatever its kind calls that."""
-    return next((day for name in _ENDS if (day := getattr(fact, name, None)) is not None), None)
+    for name in _ENDS_OF[fact.kind]:
+        day: date | None = getattr(fact, name)
+        if day is not None:
+            return day
+    return None
 
 
 def start_of(fact: Fact) -> date | None:
     """The day a fact says it began, whatever its kind calls that."""
-    for name in ("started_on", "issued_on", "held_on", "agreed_on", "counted_on"):
-        day: date | None = getattr(fact, name, None)
+    for name in _STARTS_OF[fact.kind]:
+        day: date | None = getattr(fact, name)
         if day is not None:
             return day
     return None

@@ -22,6 +22,8 @@ from service.operations.tracker import READ, surroundings
 from service.store import facts, people
 from service.store.people import Somebody
 
+# A page ends on somebody who is not restricted, since its end is where the next begins and goes out as `next`.
+ROOM = 50
 LISTED = ("person", "responsibility", "allocation", "care_leaver_status")
 
 
@@ -59,11 +61,14 @@ def page(
     """People in scope in the order of their ids, `limit` at a time. Restricted ones are blank cards, counted."""
     if to.sight is not Sight.ROWS:
         raise NotPermitted
-    found = people.visible(session, to, today, after=after, limit=limit + 1)
-    shown = found[:limit]
+    found = people.visible(session, to, today, after=after, limit=limit + ROOM)
+    end = min(limit, len(found))
+    while end < len(found) and found[end - 1].restricted:
+        end += 1
+    shown = found[:end]
     around = surroundings(session, view)
     cards = tuple(card(each, around) for each in _few(session, shown, view))
-    more = shown[-1].person_id if len(found) > limit else None
+    more = shown[-1].person_id if end < len(found) else None
     return Page(cards, tuple(each.person_id for each in shown), more)
 
 

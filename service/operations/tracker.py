@@ -43,7 +43,9 @@ def weekly(session: Session, *, to: User, view: Viewpoint, today: date, filters:
     cohorts = _chosen(filters)
     everybody = people.in_view(session, to, view, today)
     around = surroundings(session, view, scope=scope_of(to, filters))
-    shown = [f for f in of_people(session, everybody, view, around.workers) if _inside(f, around, filters)]
+    shown = of_people(session, everybody, view, around.workers)
+    if filters.said().keys() - {"cohort"}:
+        shown = [facts for facts in shown if _inside(facts, around, filters)]
     rows = to.sight is Sight.ROWS
     return build(shown, cohorts, around, rows=rows), [f.person_id for f in shown]
 
@@ -95,8 +97,6 @@ def scope_of(to: User, filters: Filters) -> dict[str, object]:
 
 
 def _inside(facts_of_one: Facts, around: Surroundings, filters: Filters) -> bool:
-    if not filters.said().keys() - {"cohort"}:
-        return True
     team = home_team(facts_of_one, around.view.as_at, around.teams)
     if team is None:
         return False

@@ -170,7 +170,10 @@ def history(session: Session, kind: str, person_id: str, view: Viewpoint) -> lis
 
 
 def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) -> list[Fact]:
-    """Each person's latest contact made, latest attempt and latest news by others, by `as_at`: found by index, never by reading history."""
+    """Each person's latest contact made, latest attempt and latest news by others, by `as_at`.
+
+    Found by index, a seek a person inside one SELECT: history is never read.
+    """
     table = FACTS["contact"]
     wanted = table.alias("wanted")
     picks = [
