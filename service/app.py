@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import structlog
@@ -36,6 +38,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         redoc_url=None,
         separate_input_output_schemas=False,
         openapi_tags=[],
+        lifespan=_open,
     )
     app.state.door = Door(
         engine=make_engine(settings.database_url),
@@ -52,6 +55,13 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     app.add_middleware(Around)
     _sign_in(app)
     return app
+
+
+@asynccontextmanager
+async def _open(app: FastAPI) -> AsyncIterator[None]:
+    """While the process serves; its connections are given back at the end."""
+    yield
+    app.state.door.engine.dispose()
 
 
 def _sign_in(app: FastAPI) -> None:

@@ -19,6 +19,7 @@ from sqlmodel import Session
 from starlette.testclient import TestClient
 
 from service.api import development_keys, identity
+from service.app import create_app
 from service.domain.access import DEFAULT_SCOPE, Role, ScopeKind
 from service.settings import Settings
 from service.store import users
@@ -178,8 +179,6 @@ def settings(database_url: str, development_key: Path, tmp_path: Path) -> Settin
 @pytest.fixture
 def client(settings: Settings, clock: SetClock) -> Iterator[TestClient]:
     """HTTP to the whole service. Errors that nobody foresaw are answered, as they would be, and not raised."""
-    from service.app import create_app  # to the top of the file once service/app.py is there
-
     with TestClient(create_app(settings, clock), base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from service.domain.facts import Allocation, Contact, Fact, Person
+from service.domain.facts import Allocation, Contact, Fact, Person, Source
 from service.domain.intake import Worker
 from service.domain.person import Facts
-from service.domain.standing import stands, start_of
+from service.domain.standing import DISAGREE, end_of, stands, start_of
 
 ATTRIBUTES: dict[str, str] = {
     "responsibility": "responsibilities",
@@ -60,6 +60,9 @@ def assemble(
     for facts in standing.values():
         if len(facts) > 1:
             facts.sort(key=_order)
+    places = standing.get("accommodations", [])
+    if any(DISAGREE in each.known.flags and end_of(each) is not None for each in places):
+        standing["accommodations"] = [_disputed(each) for each in places]
     return Facts(
         person_id=person_id,
         eclipse_id=eclipse_id,
@@ -68,6 +71,14 @@ def assemble(
         proposed=tuple(proposed),
         **{attribute: tuple(facts) for attribute, facts in standing.items()},
     )
+
+
+def _disputed(place: Fact) -> Fact:
+    """A place entered by hand, while a feed still says that the place before it runs on."""
+    known = place.known
+    if known is None or known.source is not Source.API or end_of(place) is not None or DISAGREE in known.flags:
+        return place
+    return replace(place, known=replace(known, flags=tuple(sorted({*known.flags, DISAGREE}))))
 
 
 def _order(fact: Fact) -> tuple[datetime, date, str]:

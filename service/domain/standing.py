@@ -30,6 +30,7 @@ WITHDRAWING = frozenset({InTouch.REFU, InTouch.NREQ, InTouch.RHOM})
 _UNSERVED = frozenset({Eligibility.NONE, Eligibility.QUALIFYING})
 _ENDS = ("ended_on", "disposed_on", "step_decided_on", "court_application_on")
 _STARTS = ("started_on", "issued_on", "held_on", "agreed_on", "counted_on")
+DISAGREE = "sources_disagree"
 # Kinds whose sources complete each other (a name here, a due date there) instead of competing.
 _COMPLETING = (Person,)
 
@@ -37,9 +38,9 @@ _COMPLETING = (Person,)
 def stands(versions: Sequence[Fact]) -> tuple[Fact | None, tuple[Fact, ...]]:
     """The standing value of one fact out of its current versions, and the versions that wait for approval.
 
-    A person's entry beats what a feed said before it took effect; news a feed brings afterwards competes,
-    and the worse of the two stands, flagged `sources_disagree`. A standing value with better news waiting
-    is flagged `contested`.
+    A person's entry beats what a feed said before it took effect, flagged `sources_disagree` while the feed
+    still says otherwise; news a feed brings afterwards competes, and the worse of the two stands, flagged too.
+    A standing value with better news waiting is flagged `contested`.
     """
     if len(versions) == 1 and not _known(versions[0]).proposed:
         return versions[0], ()
@@ -47,7 +48,10 @@ def stands(versions: Sequence[Fact]) -> tuple[Fact | None, tuple[Fact, ...]]:
     waiting = tuple(v for v in versions if _known(v).effective_at is None)
     if not effective:
         return None, waiting
-    fact = _settle(_candidates(effective))
+    candidates, displaced = _candidates(effective)
+    fact = _settle(candidates)
+    if any(contradict(fact, old) for old in displaced):
+        fact = _flagged(fact, DISAGREE)
     return (_flagged(fact, "contested") if waiting else fact), waiting
 
 
@@ -61,14 +65,16 @@ def _effective_at(fact: Fact) -> datetime:
     return _known(fact).effective_at or _known(fact).recorded_at
 
 
-def _candidates(effective: list[Fact]) -> list[Fact]:
+def _candidates(effective: list[Fact]) -> tuple[list[Fact], list[Fact]]:
+    """What competes, and what feeds had said before a person's entry displaced it."""
     entered = [v for v in effective if _known(v).source is Source.API]
     if not entered:
-        return effective
+        return effective, []
     latest = max(entered, key=_effective_at)
-    return [latest] + [
-        v for v in effective if _known(v).source is not Source.API and _effective_at(v) > _effective_at(latest)
-    ]
+    fed = [v for v in effective if _known(v).source is not Source.API]
+    moment = _effective_at(latest)
+    since = [v for v in fed if _effective_at(v) > moment]
+    return [latest, *since], [v for v in fed if _effective_at(v) <= moment]
 
 
 def _settle(candidates: list[Fact]) -> Fact:
@@ -79,7 +85,7 @@ def _settle(candidates: list[Fact]) -> Fact:
         return _completed(newest_first[0], newest_first[1:])
     worst_first = sorted(candidates, key=lambda v: (gravity(v), _effective_at(v)), reverse=True)
     fact = _completed(worst_first[0], worst_first[1:])
-    return _flagged(fact, "sources_disagree") if any(contradict(worst_first[0], v) for v in worst_first[1:]) else fact
+    return _flagged(fact, DISAGREE) if any(contradict(worst_first[0], v) for v in worst_first[1:]) else fact
 
 
 def _completed(fact: Fact, others: Iterable[Fact]) -> Fact:

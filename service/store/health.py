@@ -21,7 +21,7 @@ def is_empty(session: Session) -> bool:
 
 def purpose(session: Session) -> dict[str, str]:
     """What the database is marked as; empty for a council's own."""
-    return dict(session.execute(select(deployment)).tuples().all())
+    return dict(session.execute(select(deployment)).all())
 
 
 def mark(session: Session, name: str, value: str) -> None:

@@ -101,7 +101,7 @@ def ids_by_eclipse(session: Session, eclipse_ids: Collection[str] | None = None)
     query = select(person_identifier.c.eclipse_id, person_identifier.c.person_id)
     if eclipse_ids is not None:
         query = query.where(facts.among(session, person_identifier.c.eclipse_id, eclipse_ids))
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def add(session: Session, made: Mapping[str, str], *, at: datetime) -> None:
