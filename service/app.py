@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import structlog
 from fastapi import APIRouter, FastAPI
 
-from service.api import contacts, facts, health, identity, ingest, people, policy, problems, tracker
+from service.api import contacts, facts, health, identity, ingest, people, policy, problems, tracker, users
 from service.api.dependencies import Door, denied
 from service.api.middleware import Around
 from service.readers import mapping
@@ -47,7 +47,15 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         codes=mapping.load(settings.mapping_file),
     )
     v1 = APIRouter(prefix="/v1")
-    for router in (tracker.router, people.router, contacts.router, *facts.routers(), ingest.router, policy.router):
+    for router in (
+        tracker.router,
+        people.router,
+        contacts.router,
+        *facts.routers(),
+        ingest.router,
+        policy.router,
+        users.router,
+    ):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(health.router)

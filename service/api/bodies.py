@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from service.domain.facts import Confidence, Fact, field_types
+from service.domain.facts import SERVER_OWNED, Confidence, Fact, field_types
 
 LONGEST_TEXT = 4000
 LONGEST_CODE = 200
@@ -62,10 +62,6 @@ def _annotation(python: type, private: bool) -> Any:
         return python
     text = Text if private else Code
     return {bool: StrictBool, int: Whole, date: Day, datetime: Moment, str: text}[python]
-
-
-# Filled by the service from who is signed in, or by sources; never by a body.
-SERVER_OWNED = frozenset({"worker_ref", "worker_role", "outcome_code"})
 
 
 def of_fact(kind: type[Fact], name: str, *, without: frozenset[str] = SERVER_OWNED) -> type[Strict]:

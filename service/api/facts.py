@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 
-from service.api.bodies import About, Approval, Reasoned, Strict, Sure, example_of, fact_from, of_fact
+from service.api.bodies import About, Approval, Reasoned, Sure, example_of, fact_from, of_fact
 from service.api.contacts import ENTERED
 from service.api.dependencies import Act, Key, acting, once
 from service.api.described import needs, problems, shows
@@ -13,8 +13,7 @@ from service.api.strict import StrictRoute
 from service.domain.access import RECORDED_UNDER, Permission
 from service.domain.dates import london_day
 from service.domain.facts import KINDS, Contact, Fact
-from service.domain.soundness import faults
-from service.errors import ConditionMissing, Unprocessable
+from service.errors import ConditionMissing
 from service.operations import entries
 from service.operations.lookup import somebody
 from service.writers.tracker_json import dump
@@ -45,16 +44,8 @@ class _Noun:
     permission: Permission
 
 
-def _sound(kind: type[Fact], body: Strict, act: Act) -> Fact:
-    fact = fact_from(kind, body)
-    found = faults(fact, today=london_day(act.now))
-    if found:
-        raise Unprocessable(*found)
-    return fact
-
-
 def _create(act: Act, noun: _Noun, body: Any) -> object:
-    new = _sound(noun.kind, body, act)
+    new = fact_from(noun.kind, body)
     today = london_day(act.now)
     person = somebody(act.session, to=act.user, today=today, person_id=body.person_id, eclipse_id=body.eclipse_id)
     return entries.enter(act.session, new, person=person, by=act.user, at=act.now, confidence=body.confidence)
@@ -63,7 +54,7 @@ def _create(act: Act, noun: _Noun, body: Any) -> object:
 def _correct(act: Act, noun: _Noun, fact_id: str, body: Any, if_match: str | None) -> Response:
     if if_match is None:
         raise ConditionMissing
-    after = _sound(noun.kind, body, act)
+    after = fact_from(noun.kind, body)
     done = entries.correct(
         act.session, fact_id, after, by=act.user, at=act.now, reason=body.reason, if_match=if_match.strip('"')
     )  # fmt: skip

@@ -28,6 +28,13 @@ ARRIVES = {"ssd": timedelta(minutes=20), "cohorts": timedelta(minutes=30)}
 AccommodationBody = of_fact(Accommodation, "DemoAccommodation")
 
 
+# The ladder's posts (PRODUCT's escalation line); each is filled by the first demo user who has the role there.
+POSTS = frozenset({
+    "team_manager", "area_manager", "locality_director", "senior_manager_corporate_parenting",
+    "senior_manager_safeguarding_qa", "head_of_service", "chief_officer",
+})  # fmt: skip
+
+
 class NotEmpty(Conflict):
     """The demo goes into an empty database only."""
 
@@ -41,8 +48,9 @@ def replay(engine: Engine, council: Council, *, issuer: str, codes: CodeMap, say
         if not health.is_empty(write.session) or health.purpose(write.session):
             raise NotEmpty
         health.mark(write.session, "demo", council.nights[-1].extracted_at.date().isoformat())
+        filled: set[tuple[str, str | None]] = set()
         for user in council.users:
-            _sign_up(write.session, user, issuer, at=begins)
+            _sign_up(write.session, user, issuer, filled, at=begins)
     for night in council.nights:
         for entry in night.entries_before:
             _enter(engine, entry)
@@ -57,12 +65,21 @@ def subject_of(name: str) -> str:
     return f"demo:{name.lower().replace(' ', '-')}"
 
 
-def _sign_up(session: Session, user: DemoUser, issuer: str, *, at: datetime) -> None:
+def _sign_up(
+    session: Session, user: DemoUser, issuer: str, filled: set[tuple[str, str | None]], *, at: datetime
+) -> None:
     scopes = [(ScopeKind(kind), code) for kind, code in user.scopes]
-    users.add_user(
+    user_id = users.add_user(
         session, issuer=issuer, subject=subject_of(user.name), name=user.name, roles=[Role(user.role)], scopes=scopes,
         at=at, worker_ref=user.worker_ref,
     )  # fmt: skip
+    if user.role in POSTS:
+        code = ".".join([user.role, *[unit for _, unit in user.scopes if unit]])
+        area = next((unit for kind, unit in user.scopes if kind == "area"), None)
+        if (code, area) not in filled:
+            users.add_post(session, code=code, title=code.replace("_", " ").replace(".", ", "), area_code=area)
+            users.fill_post(session, code, holder=user_id)
+            filled.add((code, area))
 
 
 def _user(session: Session, name: str) -> User:

@@ -210,9 +210,9 @@ def refuse_unfit(roles: Iterable[Role], scopes: Iterable[tuple[ScopeKind, str]])
     councillor's county would become a personal adviser's; so all roles of an account must have the same sight.
     """
     if len({SIGHT[role] for role in roles}) > 1:
-        raise Unprocessable(("/roles", "mixed_sight", "roles that all see rows, all see figures, or all see nobody"))
+        raise Unprocessable(("roles", "mixed_sight", "roles that all see rows, all see figures, or all see nobody"))
     if any(bool(code) is (kind in WITHOUT_CODE) for kind, code in scopes):
-        raise Unprocessable(("/scopes", "scope_code", "a code for team, area, locality and service; none for the rest"))
+        raise Unprocessable(("scopes", "scope_code", "a code for team, area, locality and service; none for the rest"))
 
 
 @dataclass(frozen=True, slots=True)

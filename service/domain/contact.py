@@ -1,5 +1,7 @@
 """What makes the record of a contact consistent: an attempt is not a contact, and a call is not a sighting."""
 
+from datetime import datetime, timedelta
+
 from service.domain.facts import Contact, ContactKind, ContactOutcome
 
 Fault = tuple[str, str, str]
@@ -8,6 +10,19 @@ Fault = tuple[str, str, str]
 NEVER_MADE = frozenset({ContactKind.THIRD_PARTY, ContactKind.VISIT_NO_REPLY})
 IN_PERSON = frozenset({ContactKind.FACE_TO_FACE, ContactKind.PRISON_VISIT})
 SPOKEN = IN_PERSON | {ContactKind.VIDEO, ContactKind.PHONE}
+
+
+AHEAD = timedelta(minutes=5)
+BACK = timedelta(days=366)
+
+
+def mistimed(contact: Contact, *, at: datetime) -> list[Fault]:
+    """What is wrong with when a contact is said to have happened, entered at `at`: 5 minutes ahead, 366 days back."""
+    if contact.occurred_at > at + AHEAD:
+        return [("occurred_at", "in_future", "at most 5 minutes ahead")]
+    if contact.occurred_at < at - BACK:
+        return [("occurred_at", "too_old", "at most 366 days back")]
+    return []
 
 
 def faults(contact: Contact) -> list[Fault]:

@@ -517,6 +517,9 @@ KINDS: dict[str, type[Fact]] = {
     )
 }  # fmt: skip
 
+# Filled by the service from who is signed in, or by sources; never by a body.
+SERVER_OWNED = frozenset({"worker_ref", "worker_role", "outcome_code"})
+
 
 def _bare(hint: Any) -> type:
     if get_origin(hint) in (Union, types.UnionType):

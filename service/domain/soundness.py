@@ -1,19 +1,23 @@
 """What makes a fact entered by hand contradict itself: codes that do not exist, ends before starts."""
 
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 
-from service.domain.facts import Accommodation, ChildProtectionPlan, Fact, PreProceedings
+from service.domain import contact
+from service.domain.dates import london_day
+from service.domain.facts import Accommodation, ChildProtectionPlan, Contact, Fact, PreProceedings
 from service.domain.standing import end_of, start_of
 
 Fault = tuple[str, str, str]
 ACCOMMODATION_CODES = frozenset("BCDEGHKRSTUVWXYZ0")
 ABUSE_CATEGORIES = frozenset({"NEG", "PHY", "SAB", "EMO", "MUL"})
-_START_NAMES = ("started_on", "issued_on", "held_on", "agreed_on")
 _PAST = ("started_on", "issued_on", "held_on", "agreed_on", "recorded_on", "judged_on", "letter_sent_on")
 
 
-def faults(fact: Fact, *, today: date) -> list[Fault]:
-    """(field, code, what is allowed) for what cannot be so. `today` is the London date."""
+def faults(fact: Fact, *, at: datetime) -> list[Fault]:
+    """(field, code, what is allowed) for what cannot be so, entered at `at` (aware)."""
+    if isinstance(fact, Contact):
+        return contact.mistimed(fact, at=at) + contact.faults(fact)
+    today = london_day(at)
     found: list[Fault] = []
     for name in _PAST:
         day = getattr(fact, name, None)

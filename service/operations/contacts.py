@@ -1,21 +1,19 @@
 """Log a contact, made or attempted, with the change of accommodation that came with it."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlmodel import Session
 
 from service.domain.access import Role, User
-from service.domain.contact import faults
+from service.domain.contact import mistimed
 from service.domain.dates import london_day
 from service.domain.facts import Accommodation, AllocationRole, Confidence, Contact
-from service.errors import ContactInFuture, ContactTooOld, Unprocessable
+from service.errors import ContactInFuture, ContactTooOld
 from service.operations import entries
 from service.operations.entries import Entered
 from service.operations.lookup import somebody
 
-AHEAD = timedelta(minutes=5)
-BACK = timedelta(days=366)
 _WORKS_AS = {Role.PERSONAL_ADVISER: AllocationRole.PERSONAL_ADVISER, Role.SOCIAL_WORKER: AllocationRole.SOCIAL_WORKER}
 
 
@@ -39,13 +37,8 @@ class Logged:
 
 def log(session: Session, new: NewContact, *, by: User, at: datetime) -> Logged:
     """Record a contact. Clocks that turn on contact restart at once, if the young person was reached."""
-    if new.contact.occurred_at > at + AHEAD:
-        raise ContactInFuture(("occurred_at", "in_future", "at most 5 minutes ahead"))
-    if new.contact.occurred_at < at - BACK:
-        raise ContactTooOld(("occurred_at", "too_old", "at most 366 days back"))
-    found = faults(new.contact)
-    if found:
-        raise Unprocessable(*found)
+    for fault in mistimed(new.contact, at=at):
+        raise (ContactInFuture if fault[1] == "in_future" else ContactTooOld)(fault)
     person = somebody(
         session, to=by, today=london_day(at), person_id=new.person_id, eclipse_id=new.eclipse_id
     )  # fmt: skip

@@ -12,11 +12,12 @@ from service.domain import suitability
 from service.domain.access import Permission, User
 from service.domain.assembly import assemble
 from service.domain.dates import london_day
-from service.domain.facts import Accommodation, Confidence, Fact, Source
+from service.domain.facts import SERVER_OWNED, Accommodation, Confidence, Fact, Source
 from service.domain.person import in_spell
+from service.domain.soundness import faults
 from service.domain.standing import stands, weigh
 from service.domain.versions import NewVersion
-from service.errors import Conflict, NotFound, NothingToApprove, NotPermitted, OwnEntry, Stale
+from service.errors import Conflict, NotFound, NothingToApprove, NotPermitted, OwnEntry, Stale, Unprocessable
 from service.operations.lookup import somebody
 from service.store import audit, facts, record
 from service.store.people import Somebody
@@ -53,6 +54,7 @@ def enter(
 ) -> Entered:
     """Record a new fact of a person."""
     _own(by, new.kind)
+    _refuse_unsound(new, at)
     audit_id = audit.note(
         session, f"{act}.{new.kind}", by=by.user_id, at=at, person_id=person.person_id, detail={"kind": new.kind}
     )
@@ -65,6 +67,18 @@ def enter(
         versions += [_left(session, place, new, person, proposed=counts is None, at=at) for place in open_places]
     record.append(session, versions, by=by.user_id, at=at, audit_id=audit_id)
     return _entered(session, new.kind, fact_id, person.person_id, counts, waits, at)
+
+
+def _refuse_unsound(fact: Fact, at: datetime) -> None:
+    found = faults(fact, at=at)
+    if found:
+        raise Unprocessable(*found)
+
+
+def _with_what_no_body_says(before: Fact | None, after: Fact) -> Fact:
+    """The correction, with who made a contact and a source's own code kept from what it corrects."""
+    kept = {n: getattr(before, n) for n in SERVER_OWNED if hasattr(before, n) and getattr(after, n, None) is None}
+    return replace(after, **kept) if kept else after
 
 
 def _own(by: User, kind: str) -> None:
@@ -131,6 +145,8 @@ def correct(
     if etag_of(versions) != if_match:
         raise Stale
     before, _ = stands(versions)
+    after = _with_what_no_body_says(before, after)
+    _refuse_unsound(after, at)
     counts, waits = weigh(before, after)
     audit_id = audit.note(
         session, f"correct.{after.kind}", by=by.user_id, at=at, person_id=person.person_id, detail={"fact_id": fact_id}

@@ -83,6 +83,16 @@ class Account:
     worker_ref: str | None
 
 
+_ACCOUNT = (
+    col(UserAccount.user_id),
+    col(UserAccount.issuer),
+    col(UserAccount.subject),
+    col(UserAccount.name),
+    col(UserAccount.active),
+    col(UserAccount.worker_ref),
+)
+
+
 def user_by_subject(session: Session, issuer: str, subject: str) -> User | None:
     """Whom a valid token speaks for, with roles and scope as they are now; None when unknown or inactive.
 
@@ -130,19 +140,24 @@ def find_user_by_role(session: Session, role: Role, *, name: str | None = None) 
     return _first_account(session, wanted if name is None else wanted & (col(UserAccount.name) == name))
 
 
+def everyone(session: Session) -> list[tuple[Account, frozenset[Role], frozenset[Scope]]]:
+    """Every account with its roles and scope, by name."""
+    roles: dict[str, set[Role]] = {}
+    scopes: dict[str, set[Scope]] = {}
+    for user_id, role in session.execute(select(col(UserRole.user_id), col(UserRole.role))):
+        roles.setdefault(user_id, set()).add(role)
+    for user_id, kind, code in session.execute(
+        select(col(UserScope.user_id), col(UserScope.kind), col(UserScope.code))
+    ):
+        scopes.setdefault(user_id, set()).add((kind, code))
+    rows = session.execute(select(*_ACCOUNT).order_by(col(UserAccount.name), col(UserAccount.user_id)))
+    found = [Account(*row) for row in rows]
+    return [(a, frozenset(roles.get(a.user_id, ())), frozenset(scopes.get(a.user_id, ()))) for a in found]
+
+
 def _first_account(session: Session, condition: ColumnElement[bool]) -> Account | None:
     row = session.execute(
-        select(
-            col(UserAccount.user_id),
-            col(UserAccount.issuer),
-            col(UserAccount.subject),
-            col(UserAccount.name),
-            col(UserAccount.active),
-            col(UserAccount.worker_ref),
-        )
-        .where(condition)
-        .order_by(col(UserAccount.created_at), col(UserAccount.user_id))
-        .limit(1)
+        select(*_ACCOUNT).where(condition).order_by(col(UserAccount.created_at), col(UserAccount.user_id)).limit(1)
     ).first()
     return Account(*row) if row else None
 

@@ -152,14 +152,14 @@ def test_a_mixture_that_should_not_be_sees_the_least() -> None:
 def test_roles_of_different_sight_need_different_accounts(roles: set[Role]) -> None:
     with pytest.raises(Unprocessable) as refused:
         access.refuse_unfit(roles, set())
-    assert refused.value.fields[0][:2] == ("/roles", "mixed_sight")
+    assert refused.value.fields[0][:2] == ("roles", "mixed_sight")
 
 
 @pytest.mark.parametrize("scope", [(ScopeKind.TEAM, ""), (ScopeKind.OWN, "T1"), (ScopeKind.COUNTY, "devon")])
 def test_a_scope_names_a_unit_when_its_kind_has_units(scope: tuple[ScopeKind, str]) -> None:
     with pytest.raises(Unprocessable) as refused:
         access.refuse_unfit({Role.TEAM_MANAGER}, {scope})
-    assert refused.value.fields[0][:2] == ("/scopes", "scope_code")
+    assert refused.value.fields[0][:2] == ("scopes", "scope_code")
 
 
 def test_an_ordinary_account_is_fit() -> None:
