@@ -40,12 +40,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         openapi_tags=[],
         lifespan=_open,
     )
-    app.state.door = Door(
-        engine=make_engine(settings.database_url),
-        clock=clock,
-        verifier=identity.verifier_for(settings, clock=clock),
-        codes=mapping.load(settings.mapping_file),
-    )
+    app.state.door = door(settings, clock)
     v1 = APIRouter(prefix="/v1")
     for router in (
         tracker.router,
@@ -63,6 +58,16 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     app.add_middleware(Around)
     _sign_in(app)
     return app
+
+
+def door(settings: Settings, clock: Clock) -> Door:
+    """What requests come in by: database, clock, verifier, code map."""
+    return Door(
+        engine=make_engine(settings.database_url),
+        clock=clock,
+        verifier=identity.verifier_for(settings, clock=clock),
+        codes=mapping.load(settings.mapping_file),
+    )
 
 
 @asynccontextmanager

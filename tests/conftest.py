@@ -14,12 +14,13 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
+from fastapi import FastAPI
 from sqlalchemy import Engine
 from sqlmodel import Session
 from starlette.testclient import TestClient
 
 from service.api import development_keys, identity
-from service.app import create_app
+from service.app import create_app, door
 from service.domain.access import DEFAULT_SCOPE, Role, ScopeKind
 from service.settings import Settings
 from service.store import users
@@ -31,7 +32,7 @@ TokenFor = Callable[..., str]
 FRIDAY_MORNING = datetime(2020, 7, 31, 8, 0, tzinfo=UTC)
 
 # Rows that the migrations themselves put in are kept beside, so that each test starts from exactly those.
-_KEEP_SEEDS = """
+KEEP_SEEDS = """
 DO $$ DECLARE name text; filled boolean; BEGIN
     CREATE SCHEMA seed;
     FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' LOOP
@@ -41,7 +42,7 @@ DO $$ DECLARE name text; filled boolean; BEGIN
 END $$
 """
 # `replica` switches the append-only triggers and the foreign keys off for this one transaction.
-_EMPTY = """
+EMPTY = """
 DO $$ DECLARE name text; filled boolean; BEGIN
     SET LOCAL session_replication_role = replica;
     FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' LOOP
@@ -112,8 +113,8 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     """A migrated database of this worker's own, dropped at the end."""
     name = f"los_test_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{uuid.uuid4().hex[:8]}"
     with postgres.database_on(postgres_server, name) as url:
-        _migrate(url)
-        _on_postgres(url, _KEEP_SEEDS)
+        migrate(url)
+        on_postgres(url, KEEP_SEEDS)
         yield url
 
 
@@ -121,7 +122,7 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file in one piece (no write-ahead log beside it), to be copied."""
     folder = tmp_path_factory.mktemp("template")
-    _migrate(f"sqlite:///{folder / 'migrated.db'}")
+    migrate(f"sqlite:///{folder / 'migrated.db'}")
     migrated = sqlite3.connect(folder / "migrated.db")
     migrated.execute("VACUUM INTO ?", (str(folder / "template.db"),))
     migrated.close()
@@ -141,7 +142,7 @@ def database_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) 
         shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "line-of-sight.db")
         return f"sqlite:///{tmp_path / 'line-of-sight.db'}"
     url = str(request.getfixturevalue("postgres_url"))
-    _on_postgres(url, _EMPTY)
+    on_postgres(url, EMPTY)
     return url
 
 
@@ -176,10 +177,20 @@ def settings(database_url: str, development_key: Path, tmp_path: Path) -> Settin
     return Settings(data_dir=tmp_path, database_url=database_url)
 
 
+@pytest.fixture(scope="session")
+def app(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> FastAPI:
+    """The whole service, built once: building it costs more than most tests."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("app"), database_url=f"sqlite:///{sqlite_template}")
+    app = create_app(settings, SetClock(FRIDAY_MORNING))
+    app.state.door.engine.dispose()
+    return app
+
+
 @pytest.fixture
-def client(settings: Settings, clock: SetClock) -> Iterator[TestClient]:
+def client(app: FastAPI, settings: Settings, clock: SetClock) -> Iterator[TestClient]:
     """HTTP to the whole service. Errors that nobody foresaw are answered, as they would be, and not raised."""
-    with TestClient(create_app(settings, clock), base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
+    app.state.door = door(settings, clock)
+    with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         yield client
 
 
@@ -215,13 +226,15 @@ def bearer(token: str, **headers: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}", **headers}
 
 
-def _migrate(url: str) -> None:
+def migrate(url: str) -> None:
+    """Bring a database to the newest schema."""
     engine = make_engine(url)
     command.upgrade(alembic_config(engine), "head")
     engine.dispose()
 
 
-def _on_postgres(url: str, statement: str) -> None:
+def on_postgres(url: str, statement: str) -> None:
+    """Run one statement on a PostgreSQL."""
     with psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://", 1)) as connection:
         connection.execute(statement)
 

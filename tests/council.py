@@ -25,8 +25,8 @@ from service.operations.tracker import Filters
 from service.readers import mapping
 from service.store import facts, people, users
 from service.store.engine import reading, writing
-from service.store.schema import METADATA, person
 from service.store.people import Somebody
+from service.store.schema import METADATA, person
 
 CODES = mapping.load()
 FIRST_NIGHT = "2020-07-01T01:00:00+00:00"
@@ -208,7 +208,9 @@ class Council:
                 write.session, entered.kind, entered.fact_id, by=by, at=write.now, reason="wrong person"
             )  # fmt: skip
 
-    def log(self, contact: Contact, *, by: User = ADVISER, whom: str = "P1", moved: Accommodation | None = None) -> Logged:
+    def log(
+        self, contact: Contact, *, by: User = ADVISER, whom: str = "P1", moved: Accommodation | None = None
+    ) -> Logged:
         """Log a contact, and the move learnt of in it."""
         with writing(self.engine, self.clock) as write:
             new = NewContact(contact, eclipse_id=whom, accommodation=moved)

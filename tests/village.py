@@ -11,10 +11,12 @@ from typing import Any
 import httpx
 from sqlalchemy import Engine, func, select, update
 
-from service.domain.access import Role
+from service.api import identity
+from service.domain.access import DEFAULT_SCOPE, Role
+from service.settings import Settings
 from service.store.engine import reading, writing
 from service.store.schema import audit_entry, person, person_identifier
-from service.store.users import move_access_version
+from service.store.users import add_user, move_access_version
 
 TokenFor = Callable[..., str]
 HIDDEN = "Canary"
@@ -158,18 +160,26 @@ class Village:
 
     client: httpx.Client
     engine: Engine
+    settings: Settings
     clock: Any
     sign_in: TokenFor
     ids: dict[str, str] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     keys: int = 0
 
+    @classmethod
+    def of(cls, client: httpx.Client, engine: Engine, settings: Settings, clock: Any, sign_in: TokenFor) -> "Village":
+        """The village that `populate` left in this database."""
+        village = cls(client, engine, settings, clock, sign_in)
+        village.ids = ids_of(engine)
+        village.tokens = {who: token_of(settings, who, clock()) for who in CAST}
+        return village
+
     def token(self, who: str) -> str:
-        """The token of one of CAST, or of a role by its name; an account is made at the first asking."""
+        """The token of one of CAST, or of a role by its name: an account is made at the first asking."""
         if who not in self.tokens:
-            role, options = CAST.get(who, (None, {}))
-            chosen = role or Role(who)
-            self.tokens[who] = self.sign_in(chosen, **(options or CODES.get(chosen, {})))
+            role, options = CAST.get(who) or (Role(who), CODES.get(Role(who), {}))
+            self.tokens[who] = self.sign_in(role, **options)
         return self.tokens[who]
 
     def headers(self, who: str, **more: str) -> dict[str, str]:
@@ -256,15 +266,38 @@ CODES: dict[Role, dict[str, Any]] = {
 }
 
 
-def settle(village: Village) -> Village:
-    """Push the night into an empty database, and restrict EX5."""
+def ids_of(engine: Engine) -> dict[str, str]:
+    """Eclipse id -> person id."""
+    with reading(engine) as session:
+        rows = session.execute(select(person_identifier.c.eclipse_id, person_identifier.c.person_id))
+        return dict(rows.all())
+
+
+def token_of(settings: Settings, who: str, at: datetime) -> str:
+    """A token of one of CAST, good for an hour."""
+    return identity.mint(settings, f"cast:{who}", at=at, lifetime=timedelta(hours=1))
+
+
+def enrol(engine: Engine, settings: Settings, clock: Any) -> None:
+    """Make the accounts of CAST."""
+    with writing(engine, clock) as write:
+        for who, (role, options) in CAST.items():
+            add_user(
+                write.session, issuer=settings.oidc_issuer, subject=f"cast:{who}", name=options.get("name", who),
+                roles={role}, scopes={(DEFAULT_SCOPE[role], options.get("code", ""))},
+                worker_ref=options.get("worker_ref"), at=write.now,
+            )  # fmt: skip
+
+
+def populate(client: httpx.Client, engine: Engine, settings: Settings, clock: Any) -> None:
+    """Push the night into an empty database, restrict EX5, and make the accounts of CAST."""
+    enrol(engine, settings, clock)
+    village = Village(client, engine, settings, clock, lambda *_: "")
+    village.tokens = {"robot": token_of(settings, "robot", clock())}
     village.push("ssd", ssd_files(), run_id="ssd-1")
     village.push("cohorts", cohorts_files(), run_id="cohorts-1")
-    with reading(village.engine) as session:
-        rows = session.execute(select(person_identifier.c.eclipse_id, person_identifier.c.person_id))
-        village.ids = dict(rows.all())
+    village.ids = ids_of(engine)
     village.restrict("EX5")
-    return village
 
 
 def at(text: str) -> datetime:

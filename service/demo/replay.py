@@ -28,7 +28,7 @@ ARRIVES = {"ssd": timedelta(minutes=20), "cohorts": timedelta(minutes=30)}
 AccommodationBody = of_fact(Accommodation, "DemoAccommodation")
 
 
-# The ladder's posts (PRODUCT's escalation line); each is filled by the first demo user who has the role there.
+# The ladder's posts (escalation climbs it); each is filled by the first demo user who has the role there.
 POSTS = frozenset({
     "team_manager", "area_manager", "locality_director", "senior_manager_corporate_parenting",
     "senior_manager_safeguarding_qa", "head_of_service", "chief_officer",

@@ -1,6 +1,6 @@
 """An extract beside what is held: what is new, changed, closed, gone from the extract, or refused.
 
-PRODUCT sections 3 and 8. Nothing here ends a fact because a source fell silent: a blank after a value keeps the
+Nothing here ends a fact because a source fell silent: a blank after a value keeps the
 value and says so, a row gone from a full dataset is marked `left_the_extract` and still counts.
 """
 

@@ -28,7 +28,7 @@ def mistimed(contact: Contact, *, at: datetime) -> list[Fault]:
 def faults(contact: Contact) -> list[Fault]:
     """What in a contact contradicts itself; empty when nothing does. Needs no clock: callers bound `occurred_at`.
 
-    PRODUCT section 3: made means that the young person answered, or was seen or spoken to; third-party news
+    Made means that the young person answered, or was seen or spoken to; third-party news
     and a visit without a reply are always attempts; seen means seen in the flesh, so video is not; a voice
     is asked for only when the young person was seen or spoken to.
     """

@@ -28,7 +28,7 @@ class Standing:
 
 
 def served_on(facts: Facts, day: date, policy: Policy) -> Served | None:
-    """Whether someone is a care leaver served that day, and by which statuses. PRODUCT section 4.
+    """Whether someone is a care leaver served that day, and by which statuses. docs/rules.md.
 
     Relevant, former relevant 18 to 20, former relevant 21 to 24 receiving support, to the day before the 25th
     birthday; unknown support, blank eligibility and "eligible" without a period of care are served, flagged.

@@ -1,6 +1,6 @@
 """What stands where sources differ, what counts at once, and what waits for a second person.
 
-PRODUCT section 3: worse counts at once, better waits; two sources that disagree, the worse stands;
+docs/decisions.md, "The record": worse counts at once, better waits; two sources that disagree, the worse stands;
 a nightly repeat of an old value cannot displace what a worker logged since.
 """
 

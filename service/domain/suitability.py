@@ -17,7 +17,7 @@ def is_unacceptable(place: Accommodation) -> bool:
 
 
 def rank(place: Accommodation) -> int:
-    """How bad a place is, 5 (unacceptable) to 0 (judged suitable). PRODUCT section 4, `unsuitable_accommodation`."""
+    """How bad a place is, 5 (unacceptable) to 0 (judged suitable). docs/rules.md."""
     if is_unacceptable(place):
         return UNACCEPTABLE
     if place.code == CUSTODY or place.suitable is False:

@@ -232,7 +232,7 @@ def _table(
     )
 
 
-# Its members are unknown by definition, and are its count (PRODUCT section 4).
+# Its members are unknown by definition, and are its count (docs/rules.md).
 _COUNTED_UNKNOWN = frozenset({"accommodation_unknown"})
 
 

@@ -147,16 +147,21 @@ def correct(
     before, _ = stands(versions)
     after = _with_what_no_body_says(before, after)
     _refuse_unsound(after, at)
-    counts, waits = weigh(before, after)
+    # A move that nobody has approved yet is weighed again beside the place it leaves, and ends it on its new day.
+    left = _open_places(session, person, at) if before is None and isinstance(after, Accommodation) else []
+    counts, waits = weigh(before, after, max(left, key=suitability.rank, default=None))
     audit_id = audit.note(
         session, f"correct.{after.kind}", by=by.user_id, at=at, person_id=person.person_id, detail={"fact_id": fact_id}
     )
     new = [
         _version(
-            value, person, fact_id, Confidence.CONFIRMED, proposed=p, reason=reason, closes=_ours(versions, proposed=p)
+            value, person, fact_id, Confidence.CONFIRMED, proposed=p, reason=reason,
+            closes=_ours(versions, proposed=p or before is None),
         )
         for value, p in _both(counts, waits)
-    ]
+    ]  # fmt: skip
+    if isinstance(after, Accommodation) and after.ended_on is None:
+        new += [_left(session, place, after, person, proposed=counts is None, at=at) for place in left]
     record.append(session, new, by=by.user_id, at=at, audit_id=audit_id)
     return _entered(session, after.kind, fact_id, person.person_id, counts, waits, at)
 
@@ -197,19 +202,28 @@ def withdraw(session: Session, kind: str, fact_id: str, *, by: User, at: datetim
         session, f"withdraw.{kind}", by=by.user_id, at=at, person_id=person.person_id,
         detail={"fact_id": fact_id, "tell": "information_governance"},
     )  # fmt: skip
-    ids = [v.known.version_id for v in versions if v.known]
-    reopened = _reopened(session, kind, fact_id, ids, person)
-    record.withdraw(session, kind, ids, by=by.user_id, at=at, reason=reason, audit_id=audit_id)
+    taken, reopened = _undone(session, kind, fact_id, versions, person)
+    record.withdraw(session, kind, taken, by=by.user_id, at=at, reason=reason, audit_id=audit_id)
     record.append(session, reopened, by=by.user_id, at=at, audit_id=audit_id)
     return Entered(kind, fact_id, person.person_id, "withdrawn", at, "")
 
 
-def _reopened(session: Session, kind: str, fact_id: str, ids: Sequence[str], person: Somebody) -> list[NewVersion]:
-    """Spells that the withdrawn entry ended run on: it never was this person's move."""
+def _undone(
+    session: Session, kind: str, fact_id: str, versions: Sequence[Fact], person: Somebody
+) -> tuple[list[str], list[NewVersion]]:
+    """Ids of all that the withdrawn entry said, and the spells it ended run on: it never was this person's move.
+
+    An end that still waits, or that stood over a feed's version alone, goes with the entry; where it replaced
+    another entry, that one is said again.
+    """
+    taken = [v.known.version_id for v in versions if v.known]
     reopened = []
-    for ended in facts.entered_with(session, kind, ids):
+    for ended in facts.places_ended_with(session, fact_id) if kind == Accommodation.kind else ():
         known = ended.known
-        if known is None or known.fact_id == fact_id:
+        if known is None:
+            raise ValueError("what is held has an envelope")
+        if not facts.took_the_place_of_an_entry(session, kind, known):
+            taken.append(known.version_id)
             continue
         open_again = replace(cast(Accommodation, ended), ended_on=None)
         reopened.append(
@@ -218,4 +232,4 @@ def _reopened(session: Session, kind: str, fact_id: str, ids: Sequence[str], per
                 reason="the move was withdrawn", closes=(known.version_id,),
             )
         )  # fmt: skip
-    return reopened
+    return taken, reopened

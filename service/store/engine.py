@@ -40,7 +40,7 @@ class Writing:
 class _Turns:
     """First come, first served among threads, and one process at a time through a lock file.
 
-    SQLite's own back-off is unfair: under eight writers some wait for ever (SECURITY: section 0).
+    SQLite's own back-off is unfair: under eight writers some wait for ever.
     """
 
     def __init__(self, path: Path | None) -> None:

@@ -134,16 +134,35 @@ def of_fact(session: Session, kind: str, fact_id: str, *, lock: bool = False) ->
     return list(map(_builder(kind), session.execute(query)))
 
 
-def entered_with(session: Session, kind: str, version_ids: Sequence[str]) -> list[Fact]:
-    """Current versions entered in the same acts as these, these included."""
+def places_ended_with(session: Session, fact_id: str) -> list[Fact]:
+    """Current versions of other places that the entry of this one ended, as entered or as corrected."""
+    table = FACTS["accommodation"]
+    acts = select(table.c.audit_id).where(table.c.fact_id == fact_id, table.c.ended_on.is_(None))
+    query = _select("accommodation", None).where(
+        table.c.audit_id.in_(acts), table.c.fact_id != fact_id, table.c.ended_on.is_not(None)
+    )
+    return list(map(_builder("accommodation"), session.execute(query)))
+
+
+def took_the_place_of_an_entry(session: Session, kind: str, known: Known) -> bool:
+    """Whether a version closed another that was entered by hand when it came to count; one that waits has not."""
+    if known.effective_at is None:
+        return False
     table = FACTS[kind]
-    acts = select(table.c.audit_id).where(table.c.version_id.in_(version_ids))
-    return list(map(_builder(kind), session.execute(_select(kind, None).where(table.c.audit_id.in_(acts)))))
+    closed = select(table.c.version_id).where(
+        table.c.fact_id == known.fact_id,
+        table.c.source == known.source,
+        table.c.source_ref == known.source_ref,
+        table.c.superseded_at == known.effective_at,
+    )
+    return session.execute(closed.limit(1)).first() is not None
 
 
 def waiting_with(session: Session, kind: str, version_ids: Sequence[str]) -> list[str]:
     """Ids of the versions that wait for approval and were entered in the same acts as these."""
-    entered = entered_with(session, kind, version_ids)
+    table = FACTS[kind]
+    acts = select(table.c.audit_id).where(table.c.version_id.in_(version_ids))
+    entered = map(_builder(kind), session.execute(_select(kind, None).where(table.c.audit_id.in_(acts))))
     return [v.known.version_id for v in entered if v.known and v.known.effective_at is None]
 
 

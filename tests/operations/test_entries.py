@@ -223,11 +223,28 @@ def test_a_correction_of_a_move_that_waits_goes_on_waiting(council: Council) -> 
     """Else anybody could let their own better news count by correcting a letter of it."""
     council.on("2020-07-24T15:00").enter(TENT)
     moved = council.on("2020-07-28T15:00").enter(FLAT)
-    done = council.on("2020-07-28T16:00").correct(moved.fact_id, a_place(code="K", suitable=None, started_on=date(2020, 7, 27)))
+    lodgings = a_place(code="K", suitable=None, started_on=date(2020, 7, 27))
+    done = council.on("2020-07-28T16:00").correct(moved.fact_id, lodgings)
     assert done.counts == "when_approved"
     assert council.places()[1:] == [IN_TENT]
     council.on("2020-07-29T09:00").approve(moved)
-    assert council.places()[-1][:3] == ("K", None, date(2020, 7, 27))
+    assert council.places()[1:] == [
+        (None, "tent", date(2020, 7, 10), date(2020, 7, 27)),
+        ("K", None, date(2020, 7, 27), None),
+    ]
+    assert council.standing().proposed == ()
+
+
+def test_a_move_that_waits_and_is_corrected_to_no_better_counts_at_once(council: Council) -> None:
+    council.on("2020-07-24T15:00").enter(TENT)
+    moved = council.on("2020-07-28T15:00").enter(FLAT)
+    sofa = a_place(code="Y", suitable=None, unacceptable=Unacceptable.SOFA_SURFING, started_on=date(2020, 7, 28))
+    assert council.on("2020-07-28T16:00").correct(moved.fact_id, sofa).counts == "at_once"
+    assert council.places()[1:] == [
+        (None, "tent", date(2020, 7, 10), date(2020, 7, 28)),
+        ("Y", "sofa_surfing", date(2020, 7, 28), None),
+    ]
+    assert [p.code for p in council.standing().proposed if p.known and p.known.fact_id == moved.fact_id] == []
 
 
 def test_a_correction_needs_the_etag_of_what_stands(council: Council) -> None:
@@ -292,8 +309,47 @@ def test_a_tent_logged_on_the_wrong_person_is_out_of_the_file_and_in_the_audit(c
         withdrawn = session.execute(select(withdrawal.c.withdrawn_by, withdrawal.c.reason)).all()
         acts = select(audit_entry.c.act, audit_entry.c.detail).where(audit_entry.c.by_user == ADVISER.user_id)
         said = {row.act: row.detail for row in session.execute(acts)}
-    assert withdrawn == [(ADVISER.user_id, "wrong person")]
+    assert withdrawn == [(ADVISER.user_id, "wrong person")] * 2, "the tent, and the end of the place before it"
     assert "information_governance" in said["withdraw.accommodation"]
+
+
+def test_after_the_withdrawal_eclipses_place_is_eclipses_to_end(council: Council) -> None:
+    tent = council.on("2020-07-24T15:00").enter(TENT)
+    council.on("2020-07-25T10:00").withdraw(tent)
+    council.night("2020-08-10T01:00", leaver("P1", code="K"), leaver("P2"), leaver("P3"))
+    assert council.places() == [
+        ("U", None, date(2020, 7, 1), date(2020, 8, 10)),
+        ("K", None, date(2020, 8, 10), None),
+    ]
+    assert [a.known.flags for a in council.standing().accommodations if a.known] == [(), ()]
+
+
+def test_a_tent_corrected_and_then_withdrawn_lets_the_place_before_run_on(council: Council) -> None:
+    tent = council.on("2020-07-24T15:00").enter(TENT)
+    sofa = a_place(code="Y", suitable=None, unacceptable=Unacceptable.SOFA_SURFING, started_on=date(2020, 7, 10))
+    council.on("2020-07-25T10:00").correct(tent.fact_id, sofa)
+    council.on("2020-07-26T10:00").withdraw(tent)
+    assert council.places() == [U_SINCE_1_JULY]
+
+
+def test_a_tent_withdrawn_after_the_move_out_of_it_takes_nothing_of_the_move(council: Council) -> None:
+    tent = council.on("2020-07-24T15:00").enter(TENT)
+    moved = council.on("2020-07-28T15:00").enter(FLAT)
+    council.on("2020-07-29T09:00").approve(moved)
+    council.on("2020-07-30T09:00").withdraw(tent, by=MANAGER)
+    assert council.places() == [U_SINCE_1_JULY, ("U", None, date(2020, 7, 28), None)]
+
+
+def test_a_place_a_worker_had_judged_unsuitable_is_so_again_when_the_tent_is_withdrawn(council: Council) -> None:
+    place = council.standing().accommodations[0]
+    assert place.known is not None
+    judged = a_place(suitable=False, judged_on=date(2020, 7, 20), started_on=date(2020, 3, 2))
+    council.on("2020-07-20T10:00").correct(place.known.fact_id, judged)
+    tent = council.on("2020-07-24T15:00").enter(TENT)
+    council.on("2020-07-25T10:00").withdraw(tent)
+    assert [(a.code, a.suitable, a.started_on, a.ended_on) for a in council.standing().accommodations] == [
+        ("U", False, date(2020, 3, 2), None)
+    ]
 
 
 def test_a_move_that_still_waits_can_be_withdrawn_and_the_tent_stands_uncontested(council: Council) -> None:

@@ -26,7 +26,7 @@ _SAID = {
 
 
 def judge_not_in_touch(facts: Facts, question: Question) -> Finding | None:
-    """No two-way contact for 56 days, or as agreed from 21. PRODUCT section 4, `not_in_touch`."""
+    """No two-way contact for 56 days, or as agreed from 21. docs/rules.md."""
     who = served.served_on(facts, question.as_at, question.policy)
     if who is None:
         return None

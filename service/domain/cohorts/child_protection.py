@@ -21,7 +21,7 @@ ON_A_PLAN = Population("children on a child protection plan", _on_plan)
 
 
 def judge_over_9_months(facts: Facts, question: Question) -> Finding | None:
-    """An open plan, over from the day after its start plus 9 months. PRODUCT section 4."""
+    """An open plan, over from the day after its start plus 9 months. docs/rules.md."""
     open_plans = facts.plans_on(question.as_at) if facts.child_protection_plans else ()
     if not open_plans:
         return None
@@ -47,7 +47,7 @@ def judge_over_9_months(facts: Facts, question: Question) -> Finding | None:
 
 
 def judge_repeat(facts: Facts, question: Question) -> Finding | None:
-    """An open plan with an earlier one ever, by our rows or by a declared count. PRODUCT section 4."""
+    """An open plan with an earlier one ever, by our rows or by a declared count. docs/rules.md."""
     open_plans = facts.plans_on(question.as_at) if facts.child_protection_plans else ()
     if not open_plans:
         return None

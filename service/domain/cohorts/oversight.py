@@ -29,7 +29,7 @@ class _Need:
 
 
 def judge(facts: Facts, question: Question) -> Finding | None:
-    """No active social worker or personal adviser for somebody who must have one. PRODUCT section 4."""
+    """No active social worker or personal adviser for somebody who must have one. docs/rules.md."""
     unmet = [need for need in _needs(facts, question.as_at, question.policy) if not _met(facts, need, question.as_at)]
     return _finding(facts, unmet, question) if unmet else None
 

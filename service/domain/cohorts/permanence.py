@@ -29,7 +29,7 @@ class _Deadline:
 
 
 def judge(facts: Facts, question: Question) -> Finding | None:
-    """Past the earlier of second review held and due, without a plan agreed and recorded. PRODUCT section 4."""
+    """Past the earlier of second review held and due, without a plan agreed and recorded. docs/rules.md."""
     if not facts.periods_of_care:
         return None
     period = facts.period_on(question.as_at)

@@ -36,7 +36,7 @@ def in_pre_proceedings(facts: Facts, as_at: date) -> bool:
 
 
 def judge(facts: Facts, question: Question) -> Finding | None:
-    """From the start to step-down or court application: over after 12 weeks. PRODUCT section 4."""
+    """From the start to step-down or court application: over after 12 weeks. docs/rules.md."""
     if not facts.pre_proceedings:
         return None
     found = [_judge_stage(facts, stage, question) for stage in open_stages(facts, question.as_at)]
