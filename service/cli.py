@@ -18,6 +18,7 @@ from service.settings import Settings, from_environment
 
 app = typer.Typer(help="Line of Sight", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 TOKEN_LIFE = timedelta(hours=12)
+EARLIEST = date(2015, 1, 1)  # the demo's people are born and its plans begin well after any rule here began
 
 
 def _settings() -> Settings:
@@ -128,12 +129,14 @@ def demo(
 
 
 def _day(text: str | None) -> date:
-    if text is None:
-        return london_day(utc_now())
+    today = london_day(utc_now())
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+        day = date.fromisoformat(text) if text else today
     except ValueError:
         raise _stop("--as-at: a date as YYYY-MM-DD", 2) from None
+    if not EARLIEST <= day <= today:
+        raise _stop(f"--as-at: a day from {EARLIEST} to today", 2)
+    return day
 
 
 def _load(settings: Settings, day: date, scale: int, *, if_empty: bool) -> None:
@@ -151,7 +154,9 @@ def _load(settings: Settings, day: date, scale: int, *, if_empty: bool) -> None:
     if not empty:
         raise _stop("The demo goes into an empty database only.")
     codes = mapping.load(settings.mapping_file)
-    replay.replay(engine, council.build(day, scale), issuer=settings.oidc_issuer, codes=codes, say=typer.echo)
+    now = utc_now()
+    built = council.build(day, scale, until=now - replay.TAKEN)
+    replay.replay(engine, built, issuer=settings.oidc_issuer, codes=codes, now=now, say=typer.echo)
 
 
 @app.command()

@@ -52,9 +52,10 @@ class Council:
     edges: tuple[Edge, ...]
 
 
-def build(as_at: date, scale: int = 1, seed: int = 878) -> Council:
+def build(as_at: date, scale: int = 1, seed: int = 878, until: datetime | None = None) -> Council:
     """A council whose last night is that of `as_at`; `scale` times the size, with each edge person once.
 
+    No night is later than `until` (aware): soon after midnight, tonight's extract has not been taken yet.
     The same arguments give the same bytes. The figures of docs/demo.md hold at scale 1, whatever the day.
     """
     scene = Scene(as_at, scale, Random(seed))  # noqa: S311 - a seeded die for a demo, no secret
@@ -66,6 +67,7 @@ def build(as_at: date, scale: int = 1, seed: int = 878) -> Council:
     for days in NIGHTS:
         ssd, cohorts = files.extract(rows, scene.ago(days))
         at = datetime.combine(scene.ago(days), time(2), LONDON)
+        at = min(at, until) if until else at
         nights.append(Night(at, ssd, cohorts, tuple(entry for entry in logged if earlier <= entry.at < at)))
         earlier = at
     return Council(tuple(nights), tuple(users.everyone(crew)), RESTRICTED, EDGES)

@@ -24,7 +24,10 @@ from service.store import health, people, users
 from service.store.engine import reading, writing
 from service.store.schema import person
 
+# How long after the extract each profile arrives, and how long before now at the latest.
 ARRIVES = {"ssd": timedelta(minutes=20), "cohorts": timedelta(minutes=30)}
+LATEST = {"ssd": timedelta(minutes=2), "cohorts": timedelta(minutes=1)}
+TAKEN = timedelta(minutes=3)
 AccommodationBody = of_fact(Accommodation, "DemoAccommodation")
 
 
@@ -41,8 +44,10 @@ class NotEmpty(Conflict):
     code, title = "not_empty", "The demo council goes into an empty database only"
 
 
-def replay(engine: Engine, council: Council, *, issuer: str, codes: CodeMap, say: Callable[[str], None]) -> None:
-    """Load the council into an empty database, which is marked as a demo. `recorded_at` is historical."""
+def replay(
+    engine: Engine, council: Council, *, issuer: str, codes: CodeMap, now: datetime, say: Callable[[str], None]
+) -> None:
+    """Load the council into an empty database, which is marked as a demo. `recorded_at` is historical, and never after `now`."""
     begins = min(night.extracted_at for night in council.nights) - timedelta(days=1)
     with writing(engine, lambda: begins) as write:
         if not health.is_empty(write.session) or health.purpose(write.session):
@@ -55,9 +60,9 @@ def replay(engine: Engine, council: Council, *, issuer: str, codes: CodeMap, say
         for entry in night.entries_before:
             _enter(engine, entry)
         for profile, files in (("ssd", night.ssd), ("cohorts", night.cohorts)):
-            report = _push(engine, night, profile, files, codes)
+            report = _push(engine, night, profile, files, codes, now)
             say(f"{night.extracted_at:%d %b %Y} {profile}: {_counted(report)}")
-    _restrict(engine, council)
+    _restrict(engine, council, at=min(council.nights[-1].extracted_at + timedelta(hours=1), now))
 
 
 def subject_of(name: str) -> str:
@@ -104,8 +109,10 @@ def _enter(engine: Engine, entry: Entry) -> None:
         )  # fmt: skip
 
 
-def _push(engine: Engine, night: Night, profile: str, files: dict[str, bytes], codes: CodeMap) -> dict[str, object]:
-    at = night.extracted_at + ARRIVES[profile]
+def _push(
+    engine: Engine, night: Night, profile: str, files: dict[str, bytes], codes: CodeMap, now: datetime
+) -> dict[str, object]:
+    at = min(night.extracted_at + ARRIVES[profile], now - LATEST[profile])
     declared = tuple(
         Declared(name, "full", tables.parse(name, content).count, hashlib.sha256(content).hexdigest())
         for name, content in files.items()
@@ -131,8 +138,7 @@ def _counted(report: dict[str, object]) -> str:
     return ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in totals.items() if count)
 
 
-def _restrict(engine: Engine, council: Council) -> None:
-    at = council.nights[-1].extracted_at + timedelta(hours=1)
+def _restrict(engine: Engine, council: Council, *, at: datetime) -> None:
     with writing(engine, lambda: at) as write:
         ids = people.ids_by_eclipse(write.session, council.restricted)
         write.session.execute(update(person).where(person.c.person_id.in_(ids.values())).values(restricted=True))

@@ -46,13 +46,8 @@ def fresh(url: str) -> Engine:
 def loaded(url: str, scale: int) -> Engine:
     """A database that holds the demo council, `scale` times Devon."""
     engine = fresh(url)
-    replay(
-        engine,
-        council.build(AS_AT, scale),
-        issuer="https://bench.invalid",
-        codes=mapping.load(None),
-        say=lambda _: None,
-    )
+    built = council.build(AS_AT, scale)
+    replay(engine, built, issuer="https://bench.invalid", codes=mapping.load(None), now=NOW, say=lambda _: None)
     return engine
 
 
