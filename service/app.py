@@ -5,17 +5,21 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import structlog
+from alembic.script import ScriptDirectory
 from fastapi import APIRouter, FastAPI
 
 from service.api import contacts, facts, health, identity, ingest, people, policy, problems, tracker, users
 from service.api.dependencies import Door, denied
+from service.api.described import PREFIX
 from service.api.middleware import Around
 from service.readers import mapping
 from service.settings import Settings
 from service.store.engine import Clock, make_engine
 
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
 DESCRIPTION = """Who among a council's children and young people needs somebody senior to notice, and by when.
 
 Every answer is as at a London date and as known at a moment. Every number is n of N with its definition. Every row
@@ -41,7 +45,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         lifespan=_open,
     )
     app.state.door = door(settings, clock)
-    v1 = APIRouter(prefix="/v1")
+    v1 = APIRouter(prefix=PREFIX)
     for router in (
         tracker.router,
         people.router,
@@ -67,6 +71,7 @@ def door(settings: Settings, clock: Clock) -> Door:
         clock=clock,
         verifier=identity.verifier_for(settings, clock=clock),
         codes=mapping.load(settings.mapping_file),
+        schema=ScriptDirectory(str(MIGRATIONS)).get_current_head(),
     )
 
 
@@ -87,7 +92,7 @@ def _sign_in(app: FastAPI) -> None:
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
         for path, verbs in document["paths"].items():
             for operation in verbs.values():
-                if path.startswith("/v1"):
+                if path.startswith(PREFIX):
                     operation["security"] = [{"token": []}]
         return document
 

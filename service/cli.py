@@ -1,6 +1,8 @@
 """`los`: migrate, serve, demo and token; shells over operations."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -35,18 +37,28 @@ def _stop(message: str, code: int = 1) -> typer.Exit:
     return typer.Exit(code)
 
 
+@contextmanager
+def _database(settings: Settings) -> Iterator[Engine]:
+    """The database, whose connections are given back at the end."""
+    from service.store.engine import make_engine
+
+    engine = make_engine(settings.database_url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema."""
     from alembic import command
 
-    from service.store.engine import make_engine
-
     settings = _settings()
-    engine = make_engine(settings.database_url)
-    command.upgrade(_alembic(engine), "head")
-    if settings.sqlite:
-        _private(engine.url.database)
+    with _database(settings) as engine:
+        command.upgrade(_alembic(engine), "head")
+        if settings.sqlite:
+            _private(engine.url.database)
     typer.echo("The database is at the newest schema.")
 
 
@@ -88,13 +100,11 @@ def serve(
 def _refuse_other_schema(settings: Settings) -> None:
     from alembic.script import ScriptDirectory
 
-    from service.store.engine import make_engine, reading
+    from service.store.engine import reading
     from service.store.health import schema_revision
 
-    engine = make_engine(settings.database_url)
-    with reading(engine) as session:
+    with _database(settings) as engine, reading(engine) as session:
         held = schema_revision(session)
-    engine.dispose()
     if held != ScriptDirectory.from_config(_alembic(engine)).get_current_head():
         raise _stop("The database has another schema than this version: run `los migrate`")
 
@@ -125,7 +135,8 @@ def demo(
         council.write(council.build(day, scale), out)
         typer.echo(f"Extracts written to {out}")
         return
-    _load(settings, day, scale, if_empty=if_empty)
+    with _database(settings) as engine:
+        _load(settings, engine, day, scale, if_empty=if_empty)
 
 
 def _day(text: str | None) -> date:
@@ -139,13 +150,12 @@ def _day(text: str | None) -> date:
     return day
 
 
-def _load(settings: Settings, day: date, scale: int, *, if_empty: bool) -> None:
+def _load(settings: Settings, engine: Engine, day: date, scale: int, *, if_empty: bool) -> None:
     from service.demo import council, replay
     from service.readers import mapping
-    from service.store.engine import make_engine, reading
+    from service.store.engine import reading
     from service.store.health import is_empty
 
-    engine = make_engine(settings.database_url)
     with reading(engine) as session:
         empty = is_empty(session)
     if if_empty and not empty:
@@ -166,13 +176,13 @@ def token(
 ) -> None:
     """Mint a development token; the last line printed is the token. Refused in production."""
     from service.api import identity
-    from service.store.engine import make_engine, writing
+    from service.store.engine import writing
 
     settings = _settings()
     if role not in set(Role):
         raise _stop(f"--role: one of {', '.join(Role)}", 2)
     try:
-        with writing(make_engine(settings.database_url), utc_now) as write:
+        with _database(settings) as engine, writing(engine, utc_now) as write:
             name, subject = _account(write.session, settings, Role(role), user, at=write.now)
         minted = identity.mint(settings, subject, at=utc_now(), lifetime=TOKEN_LIFE)
     except SettingsRefused as refused:

@@ -53,6 +53,10 @@ class Unprocessable(Refused):
     status, code, title = 422, "unprocessable", "Some fields cannot be accepted"
 
 
+class Invalid(Unprocessable):
+    code = "invalid"
+
+
 class KeyReused(Unprocessable):
     code, title = "idempotency_key_reused", "This Idempotency-Key was used for another body"
 
@@ -83,6 +87,10 @@ class ConditionMissing(Refused):
 
 class Busy(Refused):
     status, code, title = 503, "busy", "The database did not answer in time; try again with the same key"
+
+
+class NotReady(Refused):
+    status, code, title = 503, "not_ready", "The database has another schema than this version"
 
 
 class SettingsRefused(Exception):

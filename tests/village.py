@@ -178,8 +178,8 @@ class Village:
 
     def token(self, who: str) -> str:
         """The token of one of CAST, or of a role by its name: an account is made at the first asking."""
-        if self.enrolled and who in CAST:
-            return self.tokens.setdefault(who, token_of(self.settings, who, self.clock()))
+        if self.enrolled and who in CAST and who not in self.tokens:
+            self.tokens[who] = token_of(self.settings, who, self.clock())
         if who not in self.tokens:
             role, options = CAST.get(who) or (Role(who), CODES.get(Role(who), {}))
             self.tokens[who] = self.sign_in(role, **options)
@@ -220,10 +220,14 @@ class Village:
         """One cohort of somebody's tracker."""
         return next(each for each in self.tracker(who, **params)["cohorts"] if each["code"] == code)
 
-    def audit(self) -> list[Any]:
-        """Every audit entry, oldest first."""
+    def audit(self) -> dict[str, Any]:
+        """Every audit entry by its id."""
         with reading(self.engine) as session:
-            return list(session.execute(select(audit_entry).order_by(audit_entry.c.audit_id)).all())
+            return {entry.audit_id: entry for entry in session.execute(select(audit_entry)).all()}
+
+    def noted(self, before: Mapping[str, Any]) -> list[Any]:
+        """The audit entries that were not there before."""
+        return [entry for audit_id, entry in self.audit().items() if audit_id not in before]
 
     def audited(self) -> int:
         """How many audit entries there are."""
@@ -302,13 +306,17 @@ def enrol(engine: Engine, settings: Settings, clock: Any) -> None:
 
 
 def populate(client: httpx.Client, engine: Engine, settings: Settings, clock: Any) -> None:
-    """Push the night into an empty database, restrict EX5, and make the accounts of CAST."""
+    """Fill an empty database: the accounts of CAST and the village's night."""
     enrol(engine, settings, clock)
-    village = Village(client, engine, settings, clock, lambda *_: "")
-    village.tokens = {"robot": token_of(settings, "robot", clock())}
+    populate_only(Village(client, engine, settings, clock, lambda *_: ""))
+
+
+def populate_only(village: Village) -> None:
+    """Push the night as CAST's robot, and restrict EX5."""
+    village.enrolled = True
     village.push("ssd", ssd_files(), run_id="ssd-1")
     village.push("cohorts", cohorts_files(), run_id="cohorts-1")
-    village.ids = ids_of(engine)
+    village.ids = ids_of(village.engine)
     village.restrict("EX5")
 
 

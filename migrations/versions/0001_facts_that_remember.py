@@ -387,6 +387,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_accommodation_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_accommodation_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_accommodation_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_accommodation_current",
@@ -468,6 +469,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_allocation_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_allocation_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_allocation_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_allocation_current",
@@ -595,6 +597,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_care_leaver_status_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_care_leaver_status_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_care_leaver_status_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_care_leaver_status_current",
@@ -700,6 +703,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_care_proceedings_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_care_proceedings_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_care_proceedings_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_care_proceedings_current",
@@ -777,6 +781,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_child_protection_plan_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_child_protection_plan_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_child_protection_plan_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_child_protection_plan_current",
@@ -842,6 +847,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_cla_review_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_cla_review_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_cla_review_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_cla_review_current",
@@ -978,6 +984,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.create_index("ix_fact_contact_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_contact_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_contact_current",
@@ -1043,6 +1050,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_cp_review_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_cp_review_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_cp_review_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_cp_review_current",
@@ -1108,6 +1116,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_legal_status_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_legal_status_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_legal_status_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_legal_status_current",
@@ -1187,6 +1196,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_missing_episode_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_missing_episode_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_missing_episode_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_missing_episode_current",
@@ -1253,6 +1263,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_period_of_care_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_period_of_care_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_period_of_care_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_period_of_care_current",
@@ -1370,6 +1381,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_permanence_plan_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_permanence_plan_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_permanence_plan_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_permanence_plan_current",
@@ -1440,6 +1452,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_person_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_person_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_person_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_person_current",
@@ -1509,6 +1522,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_placement_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_placement_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_placement_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_placement_current",
@@ -1574,6 +1588,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_plan_count_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_plan_count_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_plan_count_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_plan_count_current",
@@ -1663,6 +1678,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_pre_proceedings_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_pre_proceedings_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_pre_proceedings_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_pre_proceedings_current",
@@ -1742,6 +1758,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_responsibility_person_all", ["person_id"], unique=False)
+        batch_op.create_index("ix_fact_responsibility_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_responsibility_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_responsibility_current",
@@ -1858,6 +1875,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_responsibility_recorded")
+        batch_op.drop_index("ix_fact_responsibility_fact")
         batch_op.drop_index("ix_fact_responsibility_person_all")
         batch_op.drop_index(
             "ix_fact_responsibility_person",
@@ -1873,6 +1891,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_pre_proceedings_recorded")
+        batch_op.drop_index("ix_fact_pre_proceedings_fact")
         batch_op.drop_index("ix_fact_pre_proceedings_person_all")
         batch_op.drop_index(
             "ix_fact_pre_proceedings_person",
@@ -1888,6 +1907,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_plan_count_recorded")
+        batch_op.drop_index("ix_fact_plan_count_fact")
         batch_op.drop_index("ix_fact_plan_count_person_all")
         batch_op.drop_index(
             "ix_fact_plan_count_person",
@@ -1903,6 +1923,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_placement_recorded")
+        batch_op.drop_index("ix_fact_placement_fact")
         batch_op.drop_index("ix_fact_placement_person_all")
         batch_op.drop_index(
             "ix_fact_placement_person",
@@ -1918,6 +1939,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_person_recorded")
+        batch_op.drop_index("ix_fact_person_fact")
         batch_op.drop_index("ix_fact_person_person_all")
         batch_op.drop_index(
             "ix_fact_person_person",
@@ -1933,6 +1955,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_permanence_plan_recorded")
+        batch_op.drop_index("ix_fact_permanence_plan_fact")
         batch_op.drop_index("ix_fact_permanence_plan_person_all")
         batch_op.drop_index(
             "ix_fact_permanence_plan_person",
@@ -1948,6 +1971,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_period_of_care_recorded")
+        batch_op.drop_index("ix_fact_period_of_care_fact")
         batch_op.drop_index("ix_fact_period_of_care_person_all")
         batch_op.drop_index(
             "ix_fact_period_of_care_person",
@@ -1963,6 +1987,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_missing_episode_recorded")
+        batch_op.drop_index("ix_fact_missing_episode_fact")
         batch_op.drop_index("ix_fact_missing_episode_person_all")
         batch_op.drop_index(
             "ix_fact_missing_episode_person",
@@ -1978,6 +2003,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_legal_status_recorded")
+        batch_op.drop_index("ix_fact_legal_status_fact")
         batch_op.drop_index("ix_fact_legal_status_person_all")
         batch_op.drop_index(
             "ix_fact_legal_status_person",
@@ -1993,6 +2019,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_cp_review_recorded")
+        batch_op.drop_index("ix_fact_cp_review_fact")
         batch_op.drop_index("ix_fact_cp_review_person_all")
         batch_op.drop_index(
             "ix_fact_cp_review_person",
@@ -2008,6 +2035,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_contact_recorded")
+        batch_op.drop_index("ix_fact_contact_fact")
         batch_op.drop_index(
             "ix_fact_contact_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
@@ -2023,6 +2051,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_cla_review_recorded")
+        batch_op.drop_index("ix_fact_cla_review_fact")
         batch_op.drop_index("ix_fact_cla_review_person_all")
         batch_op.drop_index(
             "ix_fact_cla_review_person",
@@ -2038,6 +2067,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_child_protection_plan_recorded")
+        batch_op.drop_index("ix_fact_child_protection_plan_fact")
         batch_op.drop_index("ix_fact_child_protection_plan_person_all")
         batch_op.drop_index(
             "ix_fact_child_protection_plan_person",
@@ -2053,6 +2083,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_care_proceedings_recorded")
+        batch_op.drop_index("ix_fact_care_proceedings_fact")
         batch_op.drop_index("ix_fact_care_proceedings_person_all")
         batch_op.drop_index(
             "ix_fact_care_proceedings_person",
@@ -2068,6 +2099,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_care_leaver_status_recorded")
+        batch_op.drop_index("ix_fact_care_leaver_status_fact")
         batch_op.drop_index("ix_fact_care_leaver_status_person_all")
         batch_op.drop_index(
             "ix_fact_care_leaver_status_person",
@@ -2083,6 +2115,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_allocation_recorded")
+        batch_op.drop_index("ix_fact_allocation_fact")
         batch_op.drop_index("ix_fact_allocation_person_all")
         batch_op.drop_index(
             "ix_fact_allocation_person",
@@ -2098,6 +2131,7 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_accommodation_recorded")
+        batch_op.drop_index("ix_fact_accommodation_fact")
         batch_op.drop_index("ix_fact_accommodation_person_all")
         batch_op.drop_index(
             "ix_fact_accommodation_person",

@@ -22,19 +22,25 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from service.domain.facts import SERVER_OWNED, Confidence, Fact, field_types
+from service.errors import Unprocessable
 
 LONGEST_TEXT = 4000
 LONGEST_CODE = 200
+YEARS = range(1901, 2200)  # as the readers take them: beyond, the arithmetic of months and weeks would overflow
+
+
+DATE_SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+MOMENT_SHAPE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 def _date_text(value: object) -> object:
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+    if not isinstance(value, str) or not DATE_SHAPE.fullmatch(value):
         raise PydanticCustomError("date_shape", "a date as YYYY-MM-DD")
     return value
 
 
 def _moment_text(value: object) -> object:
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}T[0-9:.]+(Z|[+-]\d{2}:\d{2})", value):
+    if not isinstance(value, str) or not MOMENT_SHAPE.fullmatch(value):
         raise PydanticCustomError("moment_shape", "a time with offset")
     return value
 
@@ -43,8 +49,14 @@ def _composed(value: str) -> str:
     return unicodedata.normalize("NFC", value)
 
 
-Day = Annotated[date, BeforeValidator(_date_text)]
-Moment = Annotated[AwareDatetime, BeforeValidator(_moment_text)]
+def _in_reach(value: date) -> date:
+    if value.year not in YEARS:
+        raise PydanticCustomError("date_out_of_range", "years 1901 to 2199")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_date_text), AfterValidator(_in_reach)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment_text), AfterValidator(_in_reach)]
 Text = Annotated[StrictStr, Field(max_length=LONGEST_TEXT), AfterValidator(_composed)]
 Code = Annotated[StrictStr, Field(max_length=LONGEST_CODE), AfterValidator(_composed)]
 Whole = Annotated[StrictInt, Field(ge=0, le=10_000)]
@@ -103,6 +115,12 @@ class About(Strict):
 
     person_id: Id | None = Field(default=None, description="Our id")
     eclipse_id: Id | None = Field(default=None, description="Eclipse's id", examples=["EDGE-001"])
+
+
+def one_person(body: About) -> None:
+    """Raise Unprocessable unless the body names somebody by one id, and by one only."""
+    if (body.person_id is None) is (body.eclipse_id is None):
+        raise Unprocessable(*[(name, "one_of", "one of person_id and eclipse_id") for name in About.model_fields])
 
 
 class Sure(Strict):

@@ -1,20 +1,23 @@
 """Contacts: log one, replay many, read one person's."""
 
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Path, Query, Response
-from pydantic import ConfigDict, Field, StrictStr
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import ConfigDict, Field, StrictStr, ValidationError, WrapValidator
 
-from service.api.bodies import About, Strict, fact_from, of_fact
-from service.api.dependencies import Act, AskedView, Key, Look, Seen, acting, keep_once, looking, once
+from service.api.bodies import About, Moment, Strict, fact_from, of_fact, one_person
+from service.api.dependencies import Act, AskedView, Key, Look, Seen, acting, keep_once, looking, note_denied, once
 from service.api.described import needs, problems, shows
-from service.api.problems import problem
+from service.api.problems import fields_of, problem
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
+from service.domain.dates import london_day
 from service.domain.facts import Accommodation, Contact
-from service.errors import Refused
+from service.domain.soundness import faults
+from service.errors import Invalid, Refused, Unprocessable
 from service.operations import contacts, people
 from service.operations.contacts import Logged, NewContact
 from service.writers import words
@@ -24,6 +27,7 @@ router = APIRouter(tags=["contacts"], route_class=StrictRoute)
 ContactRecorder = Annotated[Act, acting(Permission.LOG_CONTACT)]
 PersonReader = Annotated[Look, looking(Permission.READ_PERSON)]
 
+LONGEST_KEY = 200
 _Contact = of_fact(Contact, "ContactFields")
 PlaceChange = of_fact(Accommodation, "AccommodationFields")
 
@@ -53,24 +57,58 @@ class ContactBody(_Contact, About):  # type: ignore[misc, valid-type]
 class KeyedContact(ContactBody):
     """A contact with the key it would have had alone."""
 
-    idempotency_key: Annotated[StrictStr, Field(min_length=1, max_length=200)]
+    idempotency_key: Annotated[StrictStr, Field(min_length=1, max_length=LONGEST_KEY)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """An item of a batch that is no contact: its key, if it has one, and what is wrong with it."""
+
+    idempotency_key: str | None
+    refused: Refused
+
+
+def _item(value: object, read: Callable[[object], KeyedContact]) -> KeyedContact | Unfit:
+    """One item, or why it is none: what a phone wrote wrongly must not keep the rest from being recorded."""
+    try:
+        return read(value)
+    except ValidationError as error:
+        key = value.get("idempotency_key") if isinstance(value, dict) else None
+        fields = [
+            (each["path"], each["code"], each["allowed"])
+            for each in fields_of(error.errors(include_url=False, include_input=False), within_body=True)
+        ]
+        fits = isinstance(key, str) and 1 <= len(key) <= LONGEST_KEY
+        return Unfit(key if fits else None, Invalid(*fields))
 
 
 class ContactBatch(Strict):
     """Contacts logged out of signal, replayed in order."""
 
-    contacts: Annotated[list[KeyedContact], Field(min_length=1, max_length=200)]
+    contacts: Annotated[list[Annotated[KeyedContact, WrapValidator(_item)]], Field(min_length=1, max_length=200)]
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"contacts": [EXAMPLE | {"idempotency_key": "phone-7-0001"}]}]}
     )
 
 
 def new_contact(body: ContactBody) -> NewContact:
+    """The contact a body says."""
     contact = fact_from(Contact, body)
     place = fact_from(Accommodation, body.accommodation) if body.accommodation else None
     assert isinstance(contact, Contact)
     assert place is None or isinstance(place, Accommodation)
     return NewContact(contact, body.person_id, body.eclipse_id, place)
+
+
+def _log(act: Act, body: ContactBody) -> dict[str, Any]:
+    one_person(body)
+    new = new_contact(body)
+    if new.accommodation is not None:
+        day = new.accommodation.started_on or london_day(new.contact.occurred_at)
+        found = faults(replace(new.accommodation, started_on=day), at=act.now)
+        if found:
+            raise Unprocessable(*[(f"accommodation.{name}", code, allowed) for name, code, allowed in found])
+    return shown(contacts.log(act.session, new, by=act.user, at=act.now))
 
 
 def shown(logged: Logged) -> dict[str, Any]:
@@ -87,12 +125,7 @@ def shown(logged: Logged) -> dict[str, Any]:
 )
 def log_contact(body: ContactBody, act: ContactRecorder, key: Key) -> Response:
     """Record a contact, made or attempted. Clocks that turn on contact restart at once."""
-    return once(
-        act,
-        key,
-        body.model_dump(),
-        lambda: shown(contacts.log(act.session, new_contact(body), by=act.user, at=act.now)),
-    )
+    return once(act, key, body.model_dump(), lambda: _log(act, body))
 
 
 @router.post(
@@ -101,23 +134,28 @@ def log_contact(body: ContactBody, act: ContactRecorder, key: Key) -> Response:
     responses=problems() | shows({"answers": [{"idempotency_key": "phone-7-0001", "status": 201, "body": LOGGED}]}),
     openapi_extra=needs(Permission.LOG_CONTACT),
 )
-def log_contacts(body: ContactBatch, act: ContactRecorder) -> Response:
+def log_contacts(body: ContactBatch, act: ContactRecorder, request: Request) -> Response:
     """Record each contact by its own key, each whole or not at all. One answer an item, in order."""
-    return Response(dump({"answers": [_answer(act, item) for item in body.contacts]}), media_type="application/json")
+    answers = [_answer(act, item, request) for item in body.contacts]
+    return Response(dump({"answers": answers}), media_type="application/json")
 
 
-def _answer(act: Act, item: KeyedContact) -> dict[str, Any]:
+def _answer(act: Act, item: KeyedContact | Unfit, request: Request) -> dict[str, Any]:
+    if isinstance(item, Unfit):
+        return _refusal(item.idempotency_key, item.refused)
     asked = item.model_dump(exclude={"idempotency_key"})
     try:
         with act.session.begin_nested():
-            kept = keep_once(
-                act, item.idempotency_key, asked,
-                lambda: shown(contacts.log(act.session, new_contact(item), by=act.user, at=act.now)),
-            )  # fmt: skip
+            kept = keep_once(act, item.idempotency_key, asked, lambda: _log(act, item))
     except Refused as refused:
-        body = orjson.loads(problem(refused).body)
-        return {"idempotency_key": item.idempotency_key, "status": refused.status, "body": body}
+        if refused.status in (403, 404):
+            note_denied(act.session, request, refused, at=act.now)
+        return _refusal(item.idempotency_key, refused)
     return {"idempotency_key": item.idempotency_key, "status": kept.status, "body": orjson.loads(kept.body)}
+
+
+def _refusal(key: str | None, refused: Refused) -> dict[str, Any]:
+    return {"idempotency_key": key, "status": refused.status, "body": orjson.loads(problem(refused).body)}
 
 
 @router.get(
@@ -130,19 +168,22 @@ def read_contacts(
     person_id: Annotated[str, Path(max_length=36)],
     look: PersonReader,
     view: AskedView,
-    before: Annotated[datetime | None, Query(description="Only contacts before this moment")] = None,
+    before: Annotated[Moment | None, Query(description="Only contacts before this moment")] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> Response:
     """Contacts made and attempted up to `as_at`, with what was said."""
 
     def compute(seen: Seen) -> tuple[bytes, list[str]]:
-        found, listed = people.contacts(
+        found, listed, etags = people.contacts(
             seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, person_id=person_id,
             before=before, limit=limit,
         )  # fmt: skip
         body = {
             "person_id": found.person_id,
-            "contacts": [words.fact(each, private=True) for each in listed],
+            "contacts": [
+                words.fact(each, private=True) | {"etag": etags.get(each.known.fact_id if each.known else "")}
+                for each in listed
+            ],
             "next_before": listed[-1].occurred_at if len(listed) == limit else None,
         }
         return dump(body), [found.person_id]

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -11,6 +11,8 @@ from fastapi import Depends, Header, Query, Request, Response
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from service.api.bodies import Day, Moment
+from service.api.described import route_of
 from service.api.identity import Subject, Verifier
 from service.domain.access import Permission, User
 from service.domain.dates import london_day
@@ -36,6 +38,7 @@ class Door:
     clock: Clock
     verifier: Verifier
     codes: CodeMap
+    schema: str | None
 
 
 def the_door(request: Request) -> Door:
@@ -158,10 +161,15 @@ def denied(request: Request, refused: Refused) -> None:
     if user_id is None:
         return
     door = the_door(request)
-    route = getattr(request.scope.get("route"), "path", "")
     with writing(door.engine, door.clock) as write:
-        detail = {"method": request.method, "route": route, "permission": str(request.state.permission)}
-        audit.note(write.session, "denied", by=user_id, at=write.now, outcome=refused.code, detail=detail)
+        note_denied(write.session, request, refused, at=write.now)
+
+
+def note_denied(session: Session, request: Request, refused: Refused, *, at: datetime) -> None:
+    """Note a refusal of somebody signed in, in the transaction given."""
+    permission = str(request.state.permission)
+    detail = {"method": request.method, "route": route_of(request.scope), "permission": permission}
+    audit.note(session, "denied", by=request.state.user_id, at=at, outcome=refused.code, detail=detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,18 +186,16 @@ class View:
             raise Unprocessable(("known_at", "in_future", "a moment up to now"))
         if self.as_at is not None and not EARLIEST <= self.as_at <= today + LOOK_AHEAD:
             raise Unprocessable(("as_at", "out_of_range", "from 1990-01-01 to a year ahead"))
-        return Viewpoint(self.as_at or today, self.known_at or now)
+        return Viewpoint(self.as_at or today, self.known_at.astimezone(UTC) if self.known_at else now)
 
 
 def viewpoint(
-    as_at: Annotated[date | None, Query(description="London date the clocks are read at; today when left out")] = None,
+    as_at: Annotated[Day | None, Query(description="London date the clocks are read at; today when left out")] = None,
     known_at: Annotated[
-        datetime | None, Query(description="What was known by this moment (with offset); now when left out")
+        Moment | None, Query(description="What was known by this moment (with offset); now when left out")
     ] = None,
 ) -> View:
     """`as_at` and `known_at` of a read."""
-    if known_at is not None and known_at.tzinfo is None:
-        raise Unprocessable(("known_at", "without_offset", "a time with offset, as 2020-07-31T09:00:00Z"))
     return View(as_at, known_at)
 
 
@@ -220,7 +226,7 @@ def once(act: Act, key: str, asked: object, do: Callable[[], object], *, status:
 def keep_once(act: Act, key: str, asked: object, do: Callable[[], object], *, status: int = 201) -> Answer:
     """As `once`, giving the kept answer."""
     digest = hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
-    kept = keys.answered(act.session, act.user.user_id, key)
+    kept = keys.answered(act.session, act.user.user_id, key, at=act.now)
     if kept is not None:
         if kept.request_sha256 != digest:
             raise KeyReused

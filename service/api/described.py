@@ -1,10 +1,12 @@
 """What every operation says of itself in OpenAPI: permission, problems, examples."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from service.api.problems import MEDIA_TYPE
 from service.domain.access import Permission
 
+PREFIX = "/v1"
 MEANINGS = {
     400: "A header is missing or malformed",
     401: "No valid token",
@@ -38,7 +40,7 @@ PROBLEM = {
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problem responses of an operation; those of every protected one are added."""
-    wanted = sorted({400, 401, 403, 422, 503, *statuses})
+    wanted = sorted({400, 401, 403, 413, 422, 503, *statuses})
     return {
         status: {"description": MEANINGS[status], "content": {MEDIA_TYPE: {"schema": PROBLEM}}} for status in wanted
     }
@@ -54,3 +56,11 @@ def shows(
 ) -> dict[int | str, dict[str, Any]]:
     """A success response with an example, for operations that answer bytes."""
     return {status: {"description": "Done", "content": {media_type: {"schema": {}, "example": example}}}}
+
+
+def route_of(scope: Mapping[str, Any]) -> str:
+    """The pattern of the address asked for, without an id in it; `none` where there is no such address."""
+    path: str = getattr(scope.get("route"), "path", "")
+    if not path:
+        return "none"
+    return path if path.startswith(PREFIX) or not scope["path"].startswith(PREFIX) else PREFIX + path

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Response
 
-from service.api.bodies import About, Approval, Reasoned, Sure, example_of, fact_from, of_fact
+from service.api.bodies import About, Approval, Reasoned, Sure, example_of, fact_from, of_fact, one_person
 from service.api.contacts import ENTERED
 from service.api.dependencies import Act, Key, acting, once
 from service.api.described import needs, problems, shows
@@ -45,6 +45,7 @@ class _Noun:
 
 
 def _create(act: Act, noun: _Noun, body: Any) -> object:
+    one_person(body)
     new = fact_from(noun.kind, body)
     today = london_day(act.now)
     person = somebody(act.session, to=act.user, today=today, person_id=body.person_id, eclipse_id=body.eclipse_id)

@@ -13,6 +13,7 @@ from service.domain.access import Permission
 from service.domain.facts import Source
 from service.operations import ingest
 from service.operations.ingest import Declared, Manifest
+from service.store import audit
 from service.store.extracts import Batch
 from service.writers.tracker_json import dump
 
@@ -101,6 +102,8 @@ def put_dataset(
 ) -> Response:
     """The bytes declared in the manifest, as CSV or NDJSON. Sending them again changes nothing."""
     batch = ingest.put_dataset(act.session, batch_id, name, content, by=act.user, at=act.now)
+    detail = {"batch_id": batch.batch_id, "bytes": len(content)}
+    audit.note(act.session, "ingest.dataset", by=act.user.user_id, at=act.now, detail=detail)
     return Response(dump(_heading(batch)), media_type="application/json")
 
 

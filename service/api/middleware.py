@@ -7,8 +7,9 @@ import structlog
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.api.problems import problem
-from service.errors import TooLarge
+from service.api.described import route_of
+from service.api.problems import failed, problem
+from service.errors import NotFound, Refused, TooLarge, Unprocessable
 
 SMALL = 2 * 1024 * 1024
 LARGE = 64 * 1024 * 1024
@@ -44,7 +45,7 @@ class Around:
             return
         request_id = str(uuid.uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
-        started, status = time.perf_counter(), 500
+        started, status, begun = time.perf_counter(), 500, False
         most = LARGE if scope["path"].startswith(LARGE_UNDER) else SMALL
         taken = 0
 
@@ -57,30 +58,44 @@ class Around:
             return message
 
         async def headed(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 message["headers"] = [*message["headers"], *HEADERS, (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
-            if _declared(scope) > most:
-                raise _TooMuch
-            await self._app(scope, counted, headed)
+            refused = _unfit(scope, most)
+            await (problem(refused) if refused else self._app)(scope, counted, headed)
         except _TooMuch:
             await problem(TooLarge())(scope, receive, headed)
+        except Exception as error:
+            if begun:
+                raise
+            await failed(error)(scope, receive, headed)
         finally:
             _note(scope, status, time.perf_counter() - started, request_id)
 
 
+def _unfit(scope: Scope, most: int) -> Refused | None:
+    """Why a request goes no further: more is announced than is taken, or a NUL, which no id and no code holds."""
+    if _declared(scope) > most:
+        return TooLarge()
+    if "\x00" in scope["path"]:
+        return NotFound()
+    if b"%00" in scope["query_string"]:
+        return Unprocessable(("?", "broken_text", "text without NUL"))
+    return None
+
+
 def _declared(scope: Scope) -> int:
     length = dict(scope["headers"]).get(b"content-length", b"0")
-    return int(length) if length.isdigit() else 0
+    return int(length[:12]) if length.isdigit() else 0
 
 
 def _note(scope: Scope, status: int, seconds: float, request_id: str) -> None:
     """Log and count by the route's pattern: no id, no query, no name."""
-    route = getattr(scope.get("route"), "path", "none")
+    route = route_of(scope)
     method = scope["method"] if scope["method"] in METHODS else "OTHER"
     REQUESTS.labels(method, route, str(status)).inc()
     SECONDS.labels(route).observe(seconds)

@@ -1,7 +1,9 @@
 """The one file that speaks RFC 9457: every refusal as problem+json, with paths and codes, never the input."""
 
 import re
+import traceback
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -23,7 +25,9 @@ ALLOWED = {
     "int_type": "a whole number",
     "string_type": "text",
     "date_shape": "a date as YYYY-MM-DD",
+    "date_out_of_range": "a year from 1901 to 2199",
     "moment_shape": "a time with offset, as 2020-07-31T14:05:00+01:00",
+    "int_parsing": "a whole number",
     "json_invalid": "valid JSON",
     "model_attributes_type": "a JSON object",
     "list_type": "a list",
@@ -69,21 +73,34 @@ def answer(
     return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
 
 
-def fields_of(errors: Iterable[Any]) -> list[dict[str, str]]:
-    """What pydantic found, as path, code and what is allowed."""
-    return [{"path": _path(e), "code": e["type"], "allowed": _allowed(e)} for e in errors]
+def failed(error: Exception) -> Response:
+    """What nobody foresaw, as a problem. The log says which kind and where; a message could hold anybody's record."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("unhandled", kind=type(error).__name__, at=f"{Path(where.filename).name}:{where.lineno}")
+    return answer(500, "failed", "The service failed; nothing of this request was kept")
 
 
-def _path(error: Any) -> str:
-    steps = [step for step in error["loc"] if step not in ("body", "query", "path", "header")]
-    named = [str(s) if isinstance(s, int) or OURS.fullmatch(str(s).replace("-", "_").lower()) else "?" for s in steps]
-    return ".".join(named)
+def fields_of(errors: Iterable[Any], *, within_body: bool = False) -> list[dict[str, str]]:
+    """What pydantic found, as path, code and what is allowed. `within_body`: places do not begin with "body"."""
+    return [{"path": _path(e, within_body), "code": e["type"], "allowed": _allowed(e)} for e in errors]
+
+
+def _path(error: Any, within_body: bool) -> str:
+    """Where: names that could be ours; any other name was sent, so it is not repeated."""
+    where, *steps = ("body", *error["loc"]) if within_body else error["loc"]
+    if where == "header":
+        return ".".join(str(step).lower() for step in steps)
+    return ".".join(str(s) if isinstance(s, int) or OURS.fullmatch(str(s)) else "?" for s in steps)
 
 
 def _allowed(error: Any) -> str:
     code, context = error["type"], error.get("ctx", {})
     if code in FROM_CONTEXT and FROM_CONTEXT[code] in context:
         return WORDS[FROM_CONTEXT[code]].format(context[FROM_CONTEXT[code]])
+    if code.startswith(("datetime_", "timezone_")):
+        return ALLOWED["moment_shape"]
+    if code.startswith("date_") and code not in ALLOWED:
+        return ALLOWED["date_shape"]
     return ALLOWED.get(code, "what the documentation says")
 
 
@@ -93,7 +110,10 @@ def install(app: FastAPI, denied: Callable[[Request, Refused], None]) -> None:
     def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
         if error.status in (403, 404):
-            denied(request, error)
+            try:
+                denied(request, error)
+            except Exception as unaudited:  # whatever the reason: an answer that is not in the audit is not given
+                return busy(request, unaudited)
         return problem(error)
 
     def invalid(_request: Request, error: Exception) -> Response:
@@ -114,13 +134,8 @@ def install(app: FastAPI, denied: Callable[[Request, Refused], None]) -> None:
         log.warning("database_busy", kind=type(error).__name__)
         return problem(Busy(retry_after=2))
 
-    def failed(_request: Request, error: Exception) -> Response:
-        log.error("unhandled", kind=type(error).__name__)
-        return answer(500, "failed", "The service failed; nothing of this request was kept")
-
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
     for kind in (OperationalError, IntegrityError, PoolTimeout):
         app.add_exception_handler(kind, busy)
-    app.add_exception_handler(Exception, failed)

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from service.errors import Unprocessable
 
 DEEPEST = 20
+JSON = "application/json"
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -54,15 +55,22 @@ def depth(value: Any, level: int) -> None:
             depth(each, level + 1)
 
 
+def announced(content_type: str) -> str:
+    """The media type of a Content-Type header, without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 class StrictRoute(APIRoute):
-    """A route that reads its JSON body strictly before anything else looks at it."""
+    """A route that reads its JSON body strictly before anything else looks at it. Raw bodies it leaves alone."""
 
     def get_route_handler(self) -> Handler:
         """The handler, with the check in front."""
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
-            if request.headers.get("content-type", "").startswith("application/json"):
+            if self.body_field is not None:
+                if announced(request.headers.get("content-type", "")) != JSON:
+                    raise Unprocessable(("content-type", "not_json", JSON))
                 check(await request.body())
             return await handle(request)
 

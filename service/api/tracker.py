@@ -22,7 +22,7 @@ EXAMPLE: dict[str, Any] = {
     "known_at": "2020-07-31T08:00:00Z",
     "scope": {"sight": "rows", "reach": [{"kind": "county"}], "filters": {}},
     "freshness": [
-        {"source": "eclipse", "extracted_at": "2020-07-31T01:00:00Z", "age_hours": 7, "stale": False, "profiles": []}
+        {"source": "eclipse", "extracted_at": "2020-07-31T01:00:00Z", "age_hours": 7, "stale": False, "datasets": []}
     ],
     "held": [],
     "danger": [],
@@ -31,7 +31,7 @@ EXAMPLE: dict[str, Any] = {
             "code": "unsuitable_accommodation", "title": "Unsuitable accommodation",
             "definition": "unsuitable_accommodation/1", "rule": "...", "count": 7, "of": 430,
             "population": "care leavers served", "unknown": 2, "approaching": 0, "not_supplied": 0,
-            "not_yet_collected": 0, "lines": [{"code": "unacceptable", "count": 5}],
+            "not_yet_collected": 0, "supplied": True, "families": None, "lines": [{"code": "unacceptable", "count": 5}],
             "rows": [
                 {
                     "person": {"person_id": "01738b11-2f00-7c44-8e21-0c1e7d9a4f10", "eclipse_id": "EDGE-004",

@@ -47,7 +47,10 @@ class NotEmpty(Conflict):
 def replay(
     engine: Engine, council: Council, *, issuer: str, codes: CodeMap, now: datetime, say: Callable[[str], None]
 ) -> None:
-    """Load the council into an empty database, which is marked as a demo. `recorded_at` is historical, and never after `now`."""
+    """Load the council into an empty database, which is marked as a demo.
+
+    `recorded_at` is historical, and never after `now`.
+    """
     begins = min(night.extracted_at for night in council.nights) - timedelta(days=1)
     with writing(engine, lambda: begins) as write:
         if not health.is_empty(write.session) or health.purpose(write.session):

@@ -1,7 +1,7 @@
 """From versions to what stands: one person's facts, put together for the rules."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,6 +10,7 @@ from service.domain.facts import Allocation, Contact, Fact, Person, Source
 from service.domain.intake import Worker
 from service.domain.person import Facts
 from service.domain.standing import DISAGREE, end_of, stands, start_of
+from service.domain.viewpoint import as_true_by
 
 ATTRIBUTES: dict[str, str] = {
     "responsibility": "responsibilities",
@@ -29,6 +30,7 @@ ATTRIBUTES: dict[str, str] = {
     "permanence_plan": "permanence_plans",
     "missing_episode": "missing_episodes",
 }
+NOTHING: Mapping[str, Sequence[Fact]] = {}
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -41,18 +43,30 @@ def by_person(versions: Iterable[Fact]) -> dict[str, list[Fact]]:
 
 
 def assemble(
-    versions: Iterable[Fact], *, person_id: str, eclipse_id: str | None = None, restricted: bool = False
+    versions: Iterable[Fact],
+    *,
+    person_id: str,
+    eclipse_id: str | None = None,
+    restricted: bool = False,
+    as_at: date | None = None,
+    before: Mapping[str, Sequence[Fact]] = NOTHING,
 ) -> Facts:
-    """What stands of one person out of the versions known. What waits for a second person is kept apart."""
+    """What stands of one person out of the versions known, settled first and then read as at a London day.
+
+    `before` are versions since replaced, by fact id (`store.facts.said_before`). What waits for a second
+    person is kept apart.
+    """
     by_fact: dict[tuple[str, str], list[Fact]] = defaultdict(list)
     for version in versions:
         by_fact[version.kind, version.known.fact_id].append(version)  # type: ignore[union-attr]
     standing: dict[str, list[Any]] = defaultdict(list)
     proposed: list[Fact] = []
     identity = Person()
-    for (kind, _), group in by_fact.items():
+    for (kind, fact_id), group in by_fact.items():
         fact, waiting = stands(group)
         proposed.extend(waiting)
+        if fact is not None and as_at is not None:
+            fact = as_true_by(fact, as_at, before.get(fact_id, ()))
         if isinstance(fact, Person):
             identity = fact
         elif fact is not None:
@@ -86,18 +100,29 @@ def _order(fact: Fact) -> tuple[datetime, date, str]:
     return occurred, start_of(fact) or date.min, fact.known.version_id if fact.known else ""
 
 
-def without_leavers(facts: Facts, workers: Mapping[str, Worker]) -> Facts:
-    """The same facts, where no allocation outlasts its worker: who has left owns nothing."""
-    ended = [_until_they_left(each, workers.get(each.worker_ref)) for each in facts.allocations]
-    return (
-        facts
-        if all(a is b for a, b in zip(ended, facts.allocations, strict=True))
-        else replace(facts, allocations=tuple(ended))
-    )
+def without_leavers(facts: Facts, workers: Mapping[str, Worker], *, on: date) -> Facts:
+    """The same facts, where nobody who has left by that day owns anything: no allocation outlasts its worker."""
+    gone = {ref for ref in _named(facts) if _left(workers.get(ref), on)}
+    if not gone:
+        return facts
+    allocations = tuple(_until_they_left(each, workers[each.worker_ref]) if each.worker_ref in gone else each
+                        for each in facts.allocations)  # fmt: skip
+    statuses = tuple(replace(each, personal_adviser_ref=None) if each.personal_adviser_ref in gone else each
+                     for each in facts.care_leaver_statuses)  # fmt: skip
+    return replace(facts, allocations=allocations, care_leaver_statuses=statuses)
 
 
-def _until_they_left(allocation: Allocation, worker: Worker | None) -> Allocation:
-    left_on = worker.ended_on if worker else None
+def _named(facts: Facts) -> set[str]:
+    advisers = {status.personal_adviser_ref for status in facts.care_leaver_statuses} - {None}
+    return {allocation.worker_ref for allocation in facts.allocations} | {ref for ref in advisers if ref}
+
+
+def _left(worker: Worker | None, on: date) -> bool:
+    return worker is not None and worker.ended_on is not None and worker.ended_on < on
+
+
+def _until_they_left(allocation: Allocation, worker: Worker) -> Allocation:
+    left_on = worker.ended_on
     if left_on is None or (allocation.ended_on is not None and allocation.ended_on <= left_on):
         return allocation
     return replace(allocation, ended_on=left_on)

@@ -11,23 +11,28 @@ from datetime import date
 from typing import Any, TypeVar
 
 from service.domain.facts import (
+    Accommodation,
     Basis,
+    CareLeaverStatus,
     ClaReview,
     Confidence,
     Contact,
     CpReview,
     Fact,
+    InTouch,
     Known,
     Person,
     PlanCount,
     Source,
 )
 from service.domain.intake import Claim, Extract, Refusal, Team, Worker
-from service.domain.standing import contradict, end_of, start_of
+from service.domain.standing import DISPLACED, contradict, differ, end_of, start_of
+from service.domain.suitability import is_breach
 from service.domain.versions import NewVersion
 
 LEFT = "left_the_extract"
 NO_LONGER = "no_longer_supplied"
+UNMAPPED = "unmapped_"
 _ENDS = frozenset({"ended_on", "end_reason", "disposed_on", "disposal"})
 _LONGEST_REF = 160
 T = TypeVar("T", Team, Worker)
@@ -68,12 +73,14 @@ class Comparison:
         self._held, self._source, self._observed_on, self._new_id = held, source, observed_on, new_id
         self._full = full
         self._people = dict(held.people)
+        self._joined: set[tuple[str, str]] = set()
         self._by_key: dict[tuple[str, str, str], Fact] = {}
         self._by_person: dict[tuple[str, str], list[Fact]] = defaultdict(list)
         for fact in held.versions:
             known = _known(fact)
             self._by_person[known.person_id, fact.kind].append(fact)
             if known.source is source:
+                self._joined.add((known.source_ref.split("/", 1)[0], known.fact_id))
                 self._by_key[fact.kind, known.source_ref, known.fact_id] = fact
 
     def run(self, extract: Extract) -> Plan:
@@ -122,7 +129,7 @@ class Comparison:
         value = self._observed(claim.value) if claim.undated else claim.value
         fact_id = self._match(claim, value, person_id) or self._new_id()
         self.plan.aliases.append((value.kind, self._source, ref, fact_id))
-        self._version(claim, value, person_id, fact_id, flags=claim.flags)
+        self._version(claim, value, person_id, fact_id, flags=tuple(sorted({*claim.flags})))
         self.plan.tally[claim.dataset, outcome] += 1
 
     def _observed(self, value: Fact) -> Fact:
@@ -143,26 +150,47 @@ class Comparison:
         near = [fact for fact in others if overlap(value, fact)]
         same = {_known(fact).fact_id for fact in near if not contradict(value, fact)}
         same -= {_known(fact).fact_id for fact in near if contradict(value, fact)}
+        same = {fact_id for fact_id in same if (claim.dataset, fact_id) not in self._joined}
         if len(same) == 1:
-            return same.pop()
+            self._joined.add((claim.dataset, found := same.pop()))
+            return found
         if near:
             self.plan.proposed_matches.append((claim.dataset, claim.row))
         return None
 
     def _compare(self, claim: Claim, ref: str, before: Fact) -> None:
-        value, blanked = kept(before, claim.value, undated=claim.undated)
+        value, blanked = kept(before, claim.value, undated=claim.undated, flags=claim.flags)
         known = _known(before)
         flags = tuple(sorted({*claim.flags, *blanked}))
         if claim.undated and any(getattr(value, name) != getattr(before, name) for name in before.defines):
             ended = replace(before, ended_on=self._observed_on)  # type: ignore[call-arg]
             self._version(claim, ended, known.person_id, known.fact_id, flags=known.flags, closes=known.version_id)
             self._add(claim, ref, known.person_id, "changed")
-        elif value == before and flags == known.flags:
+        elif value == before and flags == tuple(flag for flag in known.flags if flag != DISPLACED):
             self.plan.tally[claim.dataset, "unchanged"] += 1
         else:
             closed = end_of(value) is not None and end_of(before) is None
+            flags = self._marked(value, before, flags)
             self._version(claim, value, known.person_id, known.fact_id, flags=flags, closes=known.version_id)
             self.plan.tally[claim.dataset, "closed" if closed else "changed"] += 1
+
+    def _marked(self, value: Fact, before: Fact, flags: tuple[str, ...]) -> tuple[str, ...]:
+        """The flags, with `displaced` where an entry by hand stands over what `value` only says again."""
+        known, again = _known(before), DISPLACED in _known(before).flags
+        same = (end_of(value), start_of(value)) == (end_of(before), start_of(before)) and all(
+            getattr(value, n) == getattr(before, n) for n in before.defines
+        )
+        stood = [
+            fact
+            for fact in self._by_person[known.person_id, before.kind]
+            if (entry := _known(fact)).fact_id == known.fact_id
+            and entry.source is Source.API
+            and entry.effective_at is not None
+            and (again or entry.recorded_at >= known.recorded_at)
+        ]
+        if not same or not any(differ(value, entry) for entry in stood):
+            return flags
+        return tuple(sorted({*flags, DISPLACED}))
 
     def _version(
         self,
@@ -188,12 +216,12 @@ class Comparison:
 
     def _mark_absent(self, extract: Extract, said: set[str]) -> None:
         silent = {r.dataset for r in self.plan.refusals if not r.key}
-        refused = {f"{r.dataset}/{r.key}" for r in self.plan.refusals if r.key}
+        refused = {f"{r.dataset}/{r.key}".removesuffix("/") for r in self.plan.refusals if r.key}
         watched = {name for name in self._full - silent if extract.rows.get(name)}
         for (kind, ref, fact_id), fact in self._by_key.items():
             dataset = ref.split("/", 1)[0]
             known = _known(fact)
-            if dataset not in watched or ref in said or any(ref.startswith(key) for key in refused):
+            if dataset not in watched or ref in said or any(ref == key or ref.startswith(f"{key}/") for key in refused):
                 continue
             if isinstance(fact, Contact) or end_of(fact) is not None or self._held.aliases.get((kind, ref)) != fact_id:
                 continue
@@ -202,7 +230,8 @@ class Comparison:
             self.plan.versions.append(
                 NewVersion(
                     fact=fact, person_id=known.person_id, fact_id=fact_id, source=self._source, source_ref=ref,
-                    confidence=known.confidence, flags=tuple(sorted({*known.flags, LEFT})), closes=(known.version_id,),
+                    confidence=known.confidence, closes=(known.version_id,),
+                    flags=self._marked(fact, fact, tuple(sorted({*known.flags, LEFT}))),
                 )
             )  # fmt: skip
             self.plan.tally[dataset, LEFT] += 1
@@ -214,12 +243,19 @@ def _known(fact: Fact) -> Known:
     return fact.known
 
 
-def kept(before: Fact, after: Fact, *, undated: bool) -> tuple[Fact, set[str]]:
-    """`after` with every blank that follows a value filled from `before`, and a flag for each."""
+def kept(before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = ()) -> tuple[Fact, set[str]]:
+    """`after` with every blank that follows a value filled from `before`, and a flag for each.
+
+    A cell that could not be mapped is no blank: something new was said, and the old value no longer stands,
+    unless it was the worse (`_outlasts`): not understanding what is said ends no danger.
+    """
+    unread = {flag.removeprefix(UNMAPPED) for flag in flags if flag.startswith(UNMAPPED)}
     filled: dict[str, Any] = {}
     for name in (f.name for f in fields(after) if f.name != "known"):
         old, new = getattr(before, name), getattr(after, name)
-        if old is not None and new is None and name not in _ENDS:
+        if old is None or new is not None or name in _ENDS:
+            continue
+        if name not in unread or _outlasts(before, name):
             filled[name] = old
     if undated and getattr(after, "started_on", None) is None:
         filled["started_on"] = getattr(before, "started_on", None)
@@ -228,6 +264,14 @@ def kept(before: Fact, after: Fact, *, undated: bool) -> tuple[Fact, set[str]]:
     dates_of_ours = {"started_on", "started_on_basis"} if undated else set()
     blanked = {f"{NO_LONGER}:{name}" for name in filled if name not in dates_of_ours}
     return (replace(after, **filled) if filled else after), blanked
+
+
+def _outlasts(before: Fact, name: str) -> bool:
+    if isinstance(before, Accommodation):
+        return is_breach(before)
+    if isinstance(before, CareLeaverStatus):
+        return before.in_touch not in (InTouch.YES, None) if name == "in_touch" else False
+    return False
 
 
 def overlap(one: Fact, other: Fact) -> bool:

@@ -129,8 +129,9 @@ def judge(
     question = Question(as_at, policy, supplied, within)
     found = [(cohort, cohort.judge(facts, question)) for cohort in cohorts]
     missing_now = facts.missing_on(as_at) is not None
+    of_person = carried_flags((facts.person,))
     return [
-        _flagged(finding, missing_now)
+        _flagged(finding, missing_now, of_person)
         for cohort, finding in found
         if finding is not None and (within or finding.state is not State.WITHIN or finding.line in cohort.beside)
     ]
@@ -219,7 +220,7 @@ def carried_flags(facts: Iterable[Fact]) -> tuple[str, ...]:
     )
 
 
-def _flagged(finding: Finding, missing_now: bool) -> Finding:
+def _flagged(finding: Finding, missing_now: bool, of_person: tuple[str, ...]) -> Finding:
     flags = (MISSING_NOW,) if missing_now else ()
-    every = tuple(dict.fromkeys((*flags, *finding.flags, *carried_flags(finding.facts))))
+    every = tuple(dict.fromkeys((*flags, *finding.flags, *carried_flags(finding.facts), *of_person)))
     return finding if every == finding.flags else replace(finding, flags=every)

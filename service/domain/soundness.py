@@ -1,6 +1,6 @@
 """What makes a fact entered by hand contradict itself: codes that do not exist, ends before starts."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from service.domain import contact
 from service.domain.dates import london_day
@@ -21,8 +21,8 @@ def faults(fact: Fact, *, at: datetime) -> list[Fault]:
     found: list[Fault] = []
     for name in _PAST:
         day = getattr(fact, name, None)
-        if day is not None and day > today + timedelta(days=1):
-            found.append((name, "in_future", "a day up to tomorrow"))
+        if day is not None and day > today:
+            found.append((name, "in_future", "a day up to today"))
     start, end = start_of(fact), end_of(fact)
     if start is not None and end is not None and end < start:
         found.append((_end_name(fact), "before_start", "a day on or after the start"))
@@ -30,8 +30,8 @@ def faults(fact: Fact, *, at: datetime) -> list[Fault]:
         found += _accommodation(fact)
     if isinstance(fact, ChildProtectionPlan) and not {fact.category, fact.category_before} <= {*ABUSE_CATEGORIES, None}:
         found.append(("category", "unknown", " ".join(sorted(ABUSE_CATEGORIES))))
-    if isinstance(fact, PreProceedings) and fact.started_on is None:
-        found.append(("started_on", "missing", "the day the council decided to begin"))
+    if isinstance(fact, PreProceedings):
+        found += _pre_proceedings(fact)
     return found
 
 
@@ -49,4 +49,13 @@ def _accommodation(place: Accommodation) -> list[Fault]:
         found.append(("code", "missing", "a code, or an unacceptable arrangement"))
     if place.suitable is not None and place.judged_on is None:
         found.append(("judged_on", "missing", "the day of the judgement"))
+    return found
+
+
+def _pre_proceedings(stage: PreProceedings) -> list[Fault]:
+    found: list[Fault] = []
+    if stage.started_on is None:
+        found.append(("started_on", "missing", "the day the council decided to begin"))
+    if stage.outcome is not None and stage.step_decided_on is None:
+        found.append(("step_decided_on", "missing", "the day of the decision, with its outcome"))
     return found

@@ -1,10 +1,10 @@
-"""What stands where sources differ, what counts at once, and what waits for a second person.
+"""What stands where sources differ.
 
-docs/decisions.md, "The record": worse counts at once, better waits; two sources that disagree, the worse stands;
-a nightly repeat of an old value cannot displace what a worker logged since.
+docs/decisions.md, "The record": two sources that disagree, the worse stands; a nightly repeat of an old value
+cannot displace what a worker logged since.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -15,22 +15,18 @@ from service.domain.facts import (
     Accommodation,
     Basis,
     CareLeaverStatus,
-    Eligibility,
     Fact,
     InTouch,
     Known,
     Person,
     Source,
-    SupportAt21,
     field_types,
 )
 
-# A category that takes a young person out of the ordinary in-touch count: good news until somebody else has looked.
-WITHDRAWING = frozenset({InTouch.REFU, InTouch.NREQ, InTouch.RHOM})
-_UNSERVED = frozenset({Eligibility.NONE, Eligibility.QUALIFYING})
 _ENDS = ("ended_on", "disposed_on", "step_decided_on", "court_application_on")
 _STARTS = ("started_on", "issued_on", "held_on", "agreed_on", "counted_on")
 DISAGREE = "sources_disagree"
+DISPLACED = "displaced"  # intake's mark on a version that says again what a person's entry had displaced: no news
 # Kinds whose sources complete each other (a name here, a due date there) instead of competing.
 _COMPLETING = (Person,)
 
@@ -50,7 +46,7 @@ def stands(versions: Sequence[Fact]) -> tuple[Fact | None, tuple[Fact, ...]]:
         return None, waiting
     candidates, displaced = _candidates(effective)
     fact = _settle(candidates)
-    if any(contradict(fact, old) for old in displaced):
+    if any(differ(fact, old) for old in displaced):
         fact = _flagged(fact, DISAGREE)
     return (_flagged(fact, "contested") if waiting else fact), waiting
 
@@ -61,8 +57,14 @@ def _known(fact: Fact) -> Known:
     return fact.known
 
 
-def _effective_at(fact: Fact) -> datetime:
-    return _known(fact).effective_at or _known(fact).recorded_at
+def _lately(fact: Fact) -> tuple[datetime, str]:
+    """When a version was said (not when it was approved); of several at one moment the order is that of their ids."""
+    return _known(fact).recorded_at, _known(fact).version_id
+
+
+def _ended_by_hand(fact: Fact) -> bool:
+    """Of two ends equally bad, the day a person wrote down is before the day a feed was seen to change."""
+    return _known(fact).source is Source.API and end_of(fact) is not None
 
 
 def _candidates(effective: list[Fact]) -> tuple[list[Fact], list[Fact]]:
@@ -70,22 +72,26 @@ def _candidates(effective: list[Fact]) -> tuple[list[Fact], list[Fact]]:
     entered = [v for v in effective if _known(v).source is Source.API]
     if not entered:
         return effective, []
-    latest = max(entered, key=_effective_at)
+    latest = max(entered, key=_lately)
     fed = [v for v in effective if _known(v).source is not Source.API]
-    moment = _effective_at(latest)
-    since = [v for v in fed if _effective_at(v) > moment]
-    return [latest, *since], [v for v in fed if _effective_at(v) <= moment]
+    moment = _known(latest).recorded_at
+    since: list[Fact] = []
+    displaced: list[Fact] = []
+    for version in fed:
+        news = _known(version).recorded_at > moment and DISPLACED not in _known(version).flags
+        (since if news else displaced).append(version)
+    return [latest, *since], displaced
 
 
 def _settle(candidates: list[Fact]) -> Fact:
     if len(candidates) == 1:
         return candidates[0]
     if isinstance(candidates[0], _COMPLETING):
-        newest_first = sorted(candidates, key=_effective_at, reverse=True)
+        newest_first = sorted(candidates, key=_lately, reverse=True)
         return _completed(newest_first[0], newest_first[1:])
-    worst_first = sorted(candidates, key=lambda v: (gravity(v), _effective_at(v)), reverse=True)
+    worst_first = sorted(candidates, key=lambda v: (gravity(v), _ended_by_hand(v), _lately(v)), reverse=True)
     fact = _completed(worst_first[0], worst_first[1:])
-    return _flagged(fact, DISAGREE) if any(contradict(worst_first[0], v) for v in worst_first[1:]) else fact
+    return _flagged(fact, DISAGREE) if any(differ(worst_first[0], v) for v in worst_first[1:]) else fact
 
 
 def _completed(fact: Fact, others: Iterable[Fact]) -> Fact:
@@ -148,57 +154,21 @@ def _withdrawn_grade(fact: Fact) -> int:
     return 0
 
 
+def differ(one: Fact, other: Fact) -> bool:
+    """Whether two versions say something that matters differently: they contradict, or their starts do."""
+    if _observed(one) or _observed(other):
+        return contradict(one, other)
+    starts = (start_of(one), start_of(other))
+    return contradict(one, other) or (None not in starts and starts[0] != starts[1])
+
+
 def contradict(one: Fact, other: Fact) -> bool:
     """Whether two versions cannot both be right: a defining value differs, or one has ended and one has not."""
     for name in one.defines:
         ours, theirs = getattr(one, name), getattr(other, name)
         if ours is not None and theirs is not None and ours != theirs:
             return True
+    if isinstance(one, Accommodation) and isinstance(other, Accommodation) and suitability.are_two(one, other):
+        return True
     ends = (end_of(one), end_of(other))
     return (ends[0] is None) != (ends[1] is None)
-
-
-# --- second person ---------------------------------------------------------------------------
-
-Weighed = tuple[Fact | None, Fact | None]
-
-
-def weigh(before: Fact | None, after: Fact, leaving: Accommodation | None = None) -> Weighed:
-    """What of a worker's entry counts at once, and what waits for a second person.
-
-    `before` is the standing value when the entry corrects one; `leaving` the place a new accommodation
-    spell follows. Returns (counts at once or None, waits or None).
-    """
-    rule = _WEIGHERS.get(type(after))
-    return rule(before, after, leaving) if rule else (after, None)
-
-
-def _weigh_accommodation(before: Fact | None, after: Fact, leaving: Accommodation | None) -> Weighed:
-    assert isinstance(after, Accommodation)
-    if before is None and leaving is not None and suitability.is_breach(leaving):
-        return (None, after) if suitability.is_improvement(leaving, after) else (after, None)
-    if isinstance(before, Accommodation) and suitability.is_improvement(before, after):
-        return None, after
-    if isinstance(before, Accommodation) and after.ended_on and not before.ended_on and suitability.is_breach(before):
-        return None, after
-    already = isinstance(before, Accommodation) and before.suitable is True
-    if after.suitable is True and not already:
-        unjudged = replace(after, suitable=None, judged_on=None, judged_by=None, judged_why=None, evidence=None)
-        return (None if before is not None and unjudged == before else unjudged), after
-    return after, None
-
-
-def _weigh_status(before: Fact | None, after: Fact, _leaving: Accommodation | None) -> Weighed:
-    assert isinstance(after, CareLeaverStatus)
-    old = before if isinstance(before, CareLeaverStatus) else CareLeaverStatus()
-    withdraws = after.in_touch in WITHDRAWING and after.in_touch != old.in_touch
-    leaves = after.support_at_21 is SupportAt21.NOT_WANTED and old.support_at_21 is not SupportAt21.NOT_WANTED
-    unserved = after.eligibility in _UNSERVED and after.eligibility != old.eligibility
-    slower = (after.contact_interval_days or 0) > (old.contact_interval_days or 56)
-    return (None, after) if withdraws or leaves or unserved or slower else (after, None)
-
-
-_WEIGHERS: dict[type[Fact], Callable[[Fact | None, Fact, Accommodation | None], Weighed]] = {
-    Accommodation: _weigh_accommodation,
-    CareLeaverStatus: _weigh_status,
-}

@@ -22,7 +22,7 @@ def rank(place: Accommodation) -> int:
         return UNACCEPTABLE
     if place.code == CUSTODY or place.suitable is False:
         return UNSUITABLE
-    if place.code in NOT_KNOWN:
+    if place.code in NOT_KNOWN or place.code is None:  # what it is decides whether a judgement can stand
         return UNKNOWN
     if place.suitable is True:
         return SUITABLE
@@ -48,3 +48,11 @@ def contradictions(place: Accommodation) -> tuple[str, ...]:
     if place.code == CUSTODY or place.code in ALWAYS_UNACCEPTABLE or place.code in NOT_KNOWN:
         return ("contradictory_code",)
     return ("contradictory_judgement",) if place.unacceptable is not None else ()
+
+
+def are_two(one: Accommodation, other: Accommodation) -> bool:
+    """Whether one is an unacceptable arrangement and the other cannot be that place: suitable, or of another code."""
+    if is_unacceptable(one) is is_unacceptable(other):
+        return False
+    bad, good = (one, other) if is_unacceptable(one) else (other, one)
+    return good.suitable is True or (good.code is not None and good.code not in NOT_KNOWN and good.code != bad.code)

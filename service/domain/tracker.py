@@ -23,7 +23,7 @@ class Freshness:
     extracted_at: datetime
     age_hours: int
     stale: bool
-    profiles: Mapping[str, datetime]
+    datasets: Mapping[str, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ class Table:
     approaching: int
     not_supplied: int
     not_yet_collected: int
+    supplied: bool  # whether any source has ever supplied what the cohort rests on
+    families: int | None  # of those counted, where the cohort knows families
     lines: tuple[tuple[str, int], ...]
     rows: tuple[Row, ...]
 
@@ -108,14 +110,13 @@ def freshness(
 ) -> tuple[Freshness, ...]:
     """How old each source is at `at`, from (source, profile, dataset) -> newest extract time.
 
-    A source is as old as its oldest profile: a fresh spreadsheet does not make an old extract fresh.
+    A source is as old as the oldest dataset it ever supplied: one fresh table does not make the others fresh.
     """
-    profiles: dict[str, dict[str, datetime]] = defaultdict(dict)
-    for (source, profile, _), extracted_at in marks.items():
-        newest = profiles[source].get(profile, extracted_at)
-        profiles[source][profile] = max(newest, extracted_at)
+    datasets: dict[str, dict[str, datetime]] = defaultdict(dict)
+    for (source, _, dataset), extracted_at in marks.items():
+        datasets[source][dataset] = extracted_at
     found = []
-    for source, times in sorted(profiles.items()):
+    for source, times in sorted(datasets.items()):
         oldest = min(times.values())
         hours = int((at - oldest).total_seconds() // 3600)
         found.append(Freshness(str(source), oldest, hours, hours >= stale_after_hours, dict(sorted(times.items()))))
@@ -178,6 +179,7 @@ def build(people: Iterable[Facts], cohorts: Sequence[Cohort], around: Surroundin
     """The tracker of these people. `rows` False gives figures only: nobody can be told from it."""
     day = around.view.as_at
     population: Counter[str] = Counter()
+    populations = {cohort.population.title: cohort.population for cohort in cohorts}
     found: dict[str, list[tuple[Facts, Finding]]] = defaultdict(list)
     missing: list[Facts] = []
     for facts in people:
@@ -186,7 +188,10 @@ def build(people: Iterable[Facts], cohorts: Sequence[Cohort], around: Surroundin
             found[finding.cohort].append((facts, finding))
         if facts.missing_episodes and facts.missing_on(day) and not facts.gone_on(day):
             missing.append(facts)
-        population.update(_populations(facts, cohorts, day, around.policy))
+        if not facts.gone_on(day):
+            population.update(
+                title for title, group in populations.items() if group.includes(facts, day, around.policy)
+            )
     cards: dict[str, Card] = {}
     for facts in [f for group in found.values() for f, _ in group] + missing if rows else []:
         if facts.person_id not in cards:
@@ -195,41 +200,57 @@ def build(people: Iterable[Facts], cohorts: Sequence[Cohort], around: Surroundin
         code: sum(f.state is State.UNKNOWN and f.line != NOT_SUPPLIED for _, f in group)
         for code, group in found.items()
     }
-    tables = tuple(_table(c, found.get(c.code, []), population[c.population.title], unknowns, cards) for c in cohorts)
+    unsupplied = {code: sum(f.line == NOT_SUPPLIED for _, f in group) for code, group in found.items()}
+    judged = _Judged(population, unknowns, unsupplied, around.supplied, cards)
+    tables = tuple(_table(cohort, found.get(cohort.code, []), judged) for cohort in cohorts)
     danger = _danger(found, missing, cards, day) if rows else ()
     return Tracker(around.view, around.scope, around.freshness, (), danger, tables)
 
 
-def _populations(facts: Facts, cohorts: Sequence[Cohort], day: date, policy: Policy) -> set[str]:
-    if facts.gone_on(day):
-        return set()
-    titles = {cohort.population.title: cohort.population for cohort in cohorts}
-    return {title for title, population in titles.items() if population.includes(facts, day, policy)}
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What the tables share: populations by title, unknown and not supplied by cohort, kinds supplied, cards."""
+
+    population: Mapping[str, int]
+    unknowns: Mapping[str, int]
+    unsupplied: Mapping[str, int]
+    supplied: frozenset[str]
+    cards: Mapping[str, Card]
 
 
-def _table(
-    cohort: Cohort, found: list[tuple[Facts, Finding]], of: int, unknowns: Mapping[str, int], cards: Mapping[str, Card]
-) -> Table:
-    judged = [(f, finding) for f, finding in found if finding.line != NOT_SUPPLIED]
-    counts_unknown = cohort.code in _COUNTED_UNKNOWN
-    count = sum(finding.counts or (counts_unknown and finding.state is State.UNKNOWN) for _, finding in judged)
-    lines = Counter(
-        finding.line
-        for _, finding in found
-        if finding.line and (finding.counts or finding.line in (*cohort.beside, NOT_SUPPLIED) or counts_unknown)
-    )
+def _table(cohort: Cohort, found: list[tuple[Facts, Finding]], judged: _Judged) -> Table:
+    counted = [(f, finding) for f, finding in found if _in_count(cohort, finding)]
+    shown = (*cohort.lines, *cohort.beside, NOT_SUPPLIED)
+    lines = Counter(finding.line for _, finding in counted)
+    lines.update(finding.line for _, finding in found if finding.line in (*cohort.beside, NOT_SUPPLIED))
     ordered = sorted(found, key=lambda pair: _row_order(*pair))
+    source = cohort.unknown_from or cohort.code
     return Table(
         cohort=cohort,
-        count=count,
-        of=of,
-        unknown=unknowns.get(cohort.unknown_from or cohort.code, 0),
-        approaching=sum(finding.state is State.APPROACHING for _, finding in judged),
-        not_supplied=sum(finding.line == NOT_SUPPLIED for _, finding in found),
+        count=len(counted),
+        of=judged.population.get(cohort.population.title, 0),
+        unknown=judged.unknowns.get(source, 0),
+        approaching=sum(finding.state is State.APPROACHING for _, finding in found),
+        not_supplied=judged.unsupplied.get(source, 0),
         not_yet_collected=0,
-        lines=tuple((line, lines[line]) for line in (*cohort.lines, *cohort.beside, NOT_SUPPLIED) if line in lines),
-        rows=tuple(Row(cards[f.person_id], finding) for f, finding in ordered if f.person_id in cards),
+        supplied=cohort.supplied_by(judged.supplied),
+        families=_families(counted),
+        lines=tuple((line, lines[line]) for line in shown if lines[line]),
+        rows=tuple(Row(judged.cards[f.person_id], finding) for f, finding in ordered if f.person_id in judged.cards),
     )
+
+
+def _in_count(cohort: Cohort, finding: Finding) -> bool:
+    if finding.line == NOT_SUPPLIED:
+        return False
+    return finding.counts or (cohort.code in _COUNTED_UNKNOWN and finding.state is State.UNKNOWN)
+
+
+def _families(counted: list[tuple[Facts, Finding]]) -> int | None:
+    """How many families the children counted are of; a child without a family id is a family of one."""
+    if not any("family_group" in finding.extra for _, finding in counted):
+        return None
+    return len({finding.extra.get("family_group") or facts.person_id for facts, finding in counted})
 
 
 # Its members are unknown by definition, and are its count (docs/rules.md).

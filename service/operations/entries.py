@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from sqlmodel import Session
@@ -12,16 +12,29 @@ from service.domain import suitability
 from service.domain.access import Permission, User
 from service.domain.assembly import assemble
 from service.domain.dates import london_day
-from service.domain.facts import SERVER_OWNED, Accommodation, Confidence, Fact, Source
-from service.domain.person import in_spell
+from service.domain.facts import (
+    SERVER_OWNED,
+    Accommodation,
+    Basis,
+    CareLeaverStatus,
+    Confidence,
+    Fact,
+    Source,
+    field_types,
+)
+from service.domain.person import in_spell, to_last_day
+from service.domain.second_person import lowers, weigh
 from service.domain.soundness import faults
-from service.domain.standing import stands, weigh
+from service.domain.standing import stands, start_of
 from service.domain.versions import NewVersion
 from service.errors import Conflict, NotFound, NothingToApprove, NotPermitted, OwnEntry, Stale, Unprocessable
 from service.operations.lookup import somebody
 from service.store import audit, facts, record
 from service.store.people import Somebody
 from service.store.types import new_id
+
+# Kinds whose new open spell ends the one before.
+FOLLOWING = frozenset({Accommodation.kind, CareLeaverStatus.kind})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +71,12 @@ def enter(
     audit_id = audit.note(
         session, f"{act}.{new.kind}", by=by.user_id, at=at, person_id=person.person_id, detail={"kind": new.kind}
     )
-    open_places = _open_places(session, person, at) if isinstance(new, Accommodation) else []
-    worst = max(open_places, key=suitability.rank, default=None)
-    counts, waits = weigh(None, new, worst)
+    followed = _followed(session, new, person, at)
+    new = _begun(new, followed, at)
+    counts, waits = weigh(None, new, follows=_gravest(followed))
     fact_id = new_id(at)
     versions = [_version(value, person, fact_id, confidence, proposed=p) for value, p in _both(counts, waits)]
-    if isinstance(new, Accommodation) and new.ended_on is None:
-        versions += [_left(session, place, new, person, proposed=counts is None, at=at) for place in open_places]
+    versions += [_left(session, spell, new, person, proposed=counts is None) for spell in followed]
     record.append(session, versions, by=by.user_id, at=at, audit_id=audit_id)
     return _entered(session, new.kind, fact_id, person.person_id, counts, waits, at)
 
@@ -100,24 +112,57 @@ def _version(
     )  # fmt: skip
 
 
-def _open_places(session: Session, person: Somebody, at: datetime) -> list[Accommodation]:
-    versions = facts.of_people(session, ["accommodation"], [person.person_id], None)
-    places = assemble(versions, person_id=person.person_id).accommodations
+def _followed(session: Session, new: Fact, person: Somebody, at: datetime) -> list[Fact]:
+    """The spells that run now and that a new open spell of their kind comes after: places, care leaver statuses."""
+    if not isinstance(new, Accommodation | CareLeaverStatus) or new.ended_on is not None:
+        return []
     today = london_day(at)
-    return [place for place in places if in_spell(place.started_on, place.ended_on, today)]
+    standing = assemble(
+        facts.of_people(session, [new.kind], [person.person_id], None), person_id=person.person_id
+    )  # fmt: skip
+    if isinstance(new, Accommodation):
+        return [place for place in standing.accommodations if in_spell(place.started_on, place.ended_on, today)]
+    return [s for s in standing.care_leaver_statuses if to_last_day(s.started_on, s.ended_on, today)]
 
 
-def _left(
-    session: Session, place: Accommodation, new: Accommodation, person: Somebody, *, proposed: bool, at: datetime
-) -> NewVersion:
-    """The spell before, ended on the first day of the new one: it ends when the new one counts."""
-    known = place.known
+def _gravest(followed: Sequence[Fact]) -> Fact | None:
+    """The worst of several places; of several statuses the latest."""
+    places = [each for each in followed if isinstance(each, Accommodation)]
+    return max(places, key=suitability.rank) if places else (followed[-1] if followed else None)
+
+
+def _begun(new: Fact, followed: Sequence[Fact], at: datetime) -> Fact:
+    """A spell begins today if it does not say when; a status says what is new in it, the rest is as it was."""
+    if isinstance(new, Accommodation) and new.started_on is None:
+        return replace(new, started_on=london_day(at), started_on_basis=Basis.OBSERVED)
+    if not isinstance(new, CareLeaverStatus):
+        return new
+    old = followed[-1] if followed else CareLeaverStatus()
+    names = [
+        name for name in field_types(CareLeaverStatus) if name not in ("started_on", "started_on_basis", "ended_on")
+    ]
+    kept = {name: getattr(old, name) for name in names if getattr(new, name) is None}
+    return replace(new, started_on=new.started_on or london_day(at), **kept)
+
+
+def _left(session: Session, spell: Fact, new: Fact, person: Somebody, *, proposed: bool) -> NewVersion:
+    """The spell before, ended where the new one begins: it ends when the new one counts.
+
+    A place is left on the day the next begins; a status ends on the day before.
+    """
+    known = spell.known
     if known is None:
-        raise ValueError("a place that stands has an envelope")
-    day = new.started_on or london_day(at)
-    ended = replace(place, ended_on=max(day, place.started_on or day))
-    ours = _ours(facts.of_fact(session, "accommodation", known.fact_id), proposed=proposed)
+        raise ValueError("a spell that stands has an envelope")
+    begins = start_of(new) or london_day(known.recorded_at)
+    last = begins if isinstance(spell, Accommodation) else begins - timedelta(days=1)
+    ended = replace(spell, ended_on=max(last, start_of(spell) or last))  # type: ignore[call-arg]
+    ours = _ours(facts.of_fact(session, spell.kind, known.fact_id), proposed=proposed)
     return _version(ended, person, known.fact_id, known.confidence, proposed=proposed, reason="moved", closes=ours)
+
+
+def _overtaken(versions: Sequence[Fact], waits: Fact | None, *, proposed: bool) -> tuple[str, ...]:
+    """What waited before worse news came: nobody may approve it any more without saying it again."""
+    return _ours(versions, proposed=True) if waits is None and not proposed else ()
 
 
 def _ours(versions: Sequence[Fact], *, proposed: bool) -> tuple[str, ...]:
@@ -148,20 +193,19 @@ def correct(
     after = _with_what_no_body_says(before, after)
     _refuse_unsound(after, at)
     # A move that nobody has approved yet is weighed again beside the place it leaves, and ends it on its new day.
-    left = _open_places(session, person, at) if before is None and isinstance(after, Accommodation) else []
-    counts, waits = weigh(before, after, max(left, key=suitability.rank, default=None))
+    followed = _followed(session, after, person, at) if before is None else []
+    counts, waits = weigh(before, after, follows=_gravest(followed))
     audit_id = audit.note(
         session, f"correct.{after.kind}", by=by.user_id, at=at, person_id=person.person_id, detail={"fact_id": fact_id}
     )
     new = [
         _version(
             value, person, fact_id, Confidence.CONFIRMED, proposed=p, reason=reason,
-            closes=_ours(versions, proposed=p or before is None),
+            closes=_ours(versions, proposed=p or before is None) + _overtaken(versions, waits, proposed=p),
         )
         for value, p in _both(counts, waits)
     ]  # fmt: skip
-    if isinstance(after, Accommodation) and after.ended_on is None:
-        new += [_left(session, place, after, person, proposed=counts is None, at=at) for place in left]
+    new += [_left(session, spell, after, person, proposed=counts is None) for spell in followed]
     record.append(session, new, by=by.user_id, at=at, audit_id=audit_id)
     return _entered(session, after.kind, fact_id, person.person_id, counts, waits, at)
 
@@ -196,8 +240,11 @@ def withdraw(session: Session, kind: str, fact_id: str, *, by: User, at: datetim
     person, versions = _held(session, kind, fact_id, by=by, at=at)
     if any(v.known and v.known.source is not Source.API for v in versions):
         raise Conflict(("fact_id", "from_a_feed", "a fact entered by hand; a feed's fact is corrected at its source"))
-    if not by.may(Permission.APPROVE_FACT) and any(v.known and v.known.recorded_by != by.user_id for v in versions):
-        raise NotPermitted  # a worker takes back what is their own; danger that a colleague reported needs a manager
+    authors = facts.authors_of(session, kind, fact_id)
+    if not by.may(Permission.APPROVE_FACT) and (authors != {by.user_id} or lowers(stands(versions)[0])):
+        raise NotPermitted  # a worker takes back what only they said, and never danger: that needs a manager
+    if lowers(stands(versions)[0]) and by.user_id in authors:
+        raise OwnEntry
     audit_id = audit.note(
         session, f"withdraw.{kind}", by=by.user_id, at=at, person_id=person.person_id,
         detail={"fact_id": fact_id, "tell": "information_governance"},
@@ -218,14 +265,14 @@ def _undone(
     """
     taken = [v.known.version_id for v in versions if v.known]
     reopened = []
-    for ended in facts.places_ended_with(session, fact_id) if kind == Accommodation.kind else ():
+    for ended in facts.ended_with(session, kind, fact_id) if kind in FOLLOWING else ():
         known = ended.known
         if known is None:
             raise ValueError("what is held has an envelope")
         if not facts.took_the_place_of_an_entry(session, kind, known):
             taken.append(known.version_id)
             continue
-        open_again = replace(cast(Accommodation, ended), ended_on=None)
+        open_again = replace(ended, ended_on=None)  # type: ignore[call-arg]
         reopened.append(
             _version(
                 open_again, person, known.fact_id, known.confidence, proposed=False,

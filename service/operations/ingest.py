@@ -12,7 +12,7 @@ from sqlmodel import Session
 from service.domain.access import User
 from service.domain.comparison import Comparison, Held, Plan
 from service.domain.dates import london_day
-from service.domain.facts import Contact, Source
+from service.domain.facts import Contact, Fact, Source
 from service.domain.intake import Extract
 from service.errors import Conflict, NotFound, OlderExtract, RunContentDiffers, Unprocessable
 from service.readers import profiles
@@ -199,7 +199,7 @@ def _compare(session: Session, prepared: Prepared, *, at: datetime) -> Plan:
         people=ids,
         aliases=aliases,
         versions=[v for kind in sorted(kinds - {"contact"}) for v in facts.of_kind(session, kind)]
-        + _held_contacts(session, extract, ids),
+        + _held_contacts(session, extract, ids, aliases),
         teams=reference.teams(session),
         workers=reference.workers(session),
     )
@@ -210,12 +210,18 @@ def _compare(session: Session, prepared: Prepared, *, at: datetime) -> Plan:
     ).run(extract)  # fmt: skip
 
 
-def _held_contacts(session: Session, extract: Extract, ids: Mapping[str, str]) -> list[Any]:
-    said = [(claim.eclipse_id, claim.value) for claim in extract.claims if isinstance(claim.value, Contact)]
+def _held_contacts(
+    session: Session, extract: Extract, ids: Mapping[str, str], aliases: Mapping[tuple[str, str], str]
+) -> list[Fact]:
+    """Contacts that those of the extract may be: at or after the earliest of them, or known by their keys."""
+    said = [claim for claim in extract.claims if isinstance(claim.value, Contact)]
     if not said:
         return []
-    since = min(contact.occurred_at for _, contact in said)
-    return facts.contacts_since(session, {ids[e] for e, _ in said if e in ids}, since)
+    since = min(claim.value.occurred_at for claim in said if isinstance(claim.value, Contact))
+    found = facts.contacts_since(session, {ids[c.eclipse_id] for c in said if c.eclipse_id in ids}, since)
+    keyed = {aliases.get((Contact.kind, f"{claim.dataset}/{claim.key}")) for claim in said}
+    earlier = keyed - {None} - {contact.known.fact_id for contact in found if contact.known}
+    return found + facts.of_facts(session, Contact.kind, [fact_id for fact_id in earlier if fact_id])
 
 
 def _heading(batch: Batch, state: str) -> dict[str, Any]:

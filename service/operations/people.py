@@ -1,24 +1,23 @@
 """Read people in a reader's scope: a page of them, one with facts and clocks, one over time."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlmodel import Session
 
 from service.domain.access import Sight, User
-from service.domain.assembly import assemble, without_leavers
 from service.domain.cohorts import COHORTS
 from service.domain.facts import KINDS, Contact, Fact
 from service.domain.person import Facts
 from service.domain.rules import Finding, judge, order_key
 from service.domain.tracker import Card, card
 from service.domain.viewpoint import Viewpoint
-from service.errors import NotPermitted
+from service.errors import NotPermitted, Unprocessable
 from service.operations.entries import etag_of
 from service.operations.lookup import somebody
-from service.operations.tracker import READ, surroundings
+from service.operations.standing import ALL, of_people, surroundings
 from service.store import facts, people
 from service.store.people import Somebody
 
@@ -61,30 +60,23 @@ def page(
     """People in scope in the order of their ids, `limit` at a time. Restricted ones are blank cards, counted."""
     if to.sight is not Sight.ROWS:
         raise NotPermitted
+    if after is not None and not _may_stand_on(session, to, today, after):
+        raise Unprocessable(("cursor", "unknown", "`next` of the page before"))
     found = people.visible(session, to, today, after=after, limit=limit + ROOM)
     end = min(limit, len(found))
     while end < len(found) and found[end - 1].restricted:
         end += 1
     shown = found[:end]
     around = surroundings(session, view)
-    cards = tuple(card(each, around) for each in _few(session, shown, view))
+    cards = tuple(card(each, around) for each in of_people(session, shown, view, around.workers, kinds=LISTED))
     more = shown[-1].person_id if end < len(found) else None
     return Page(cards, tuple(each.person_id for each in shown), more)
 
 
-def _few(session: Session, shown: Sequence[Somebody], view: Viewpoint) -> list[Facts]:
-    ids = [each.person_id for each in shown]
-    versions = facts.of_people(session, LISTED, ids, view) + facts.latest_contacts(session, ids, view)
-    grouped: dict[str, list[Fact]] = defaultdict(list)
-    for version in versions:
-        if version.known:
-            grouped[version.known.person_id].append(version)
-    return [
-        assemble(
-            grouped[each.person_id], person_id=each.person_id, eclipse_id=each.eclipse_id, restricted=each.restricted
-        )
-        for each in shown
-    ]
+def _may_stand_on(session: Session, to: User, today: date, cursor: str) -> bool:
+    """Whether a page can begin after this person: only somebody whose id the reader was given, never one made up."""
+    found = people.find(session, to, today, person_id=cursor)
+    return found is not None and not found.restricted
 
 
 def one(
@@ -99,12 +91,15 @@ def one(
     """One person whole. Whoever may open a restricted record sees it unredacted."""
     found = somebody(session, to=to, today=today, person_id=person_id, eclipse_id=eclipse_id)
     around = surroundings(session, view)
-    ids = [found.person_id]
-    versions = facts.of_people(session, READ, ids, view) + facts.latest_contacts(session, ids, view)
-    whole = assemble(versions, person_id=found.person_id, eclipse_id=found.eclipse_id)
-    whole = without_leavers(whole, around.workers)
+    versions = facts.of_people(session, ALL, [found.person_id], view)
+    (whole,) = of_people(session, [replace(found, restricted=False)], view, around.workers)
     clocks = judge(whole, COHORTS, as_at=view.as_at, policy=around.policy, supplied=around.supplied, within=True)
+    versions += _all_versions(session, whole.contacts)
     return Whole(card(whole, around), whole, tuple(sorted(clocks, key=order_key)), _etags(versions))
+
+
+def _all_versions(session: Session, listed: Iterable[Contact]) -> list[Fact]:
+    return facts.of_facts(session, Contact.kind, [each.known.fact_id for each in listed if each.known])
 
 
 def _etags(versions: Sequence[Fact]) -> dict[str, str]:
@@ -131,7 +126,8 @@ def timeline(
 
 def contacts(
     session: Session, *, to: User, view: Viewpoint, today: date, person_id: str, before: datetime | None, limit: int
-) -> tuple[Somebody, list[Contact]]:
-    """One person's contacts, newest first."""
+) -> tuple[Somebody, list[Contact], dict[str, str]]:
+    """One person's contacts, newest first, and the etag of each."""
     found = somebody(session, to=to, today=today, person_id=person_id)
-    return found, facts.contacts_of(session, found.person_id, view, limit=limit, before=before)
+    listed = facts.contacts_of(session, found.person_id, view, limit=limit, before=before)
+    return found, listed, _etags(_all_versions(session, listed))

@@ -1,26 +1,19 @@
 """Compute the weekly tracker for a reader: a few SELECTs, facts, rules, one value."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 
 from sqlmodel import Session
 
 from service.domain.access import Sight, User
-from service.domain.assembly import assemble, by_person, without_leavers
 from service.domain.cohorts import COHORTS
-from service.domain.facts import KINDS
-from service.domain.intake import Worker
 from service.domain.person import Facts
-from service.domain.policy import DEFAULT_POLICY
 from service.domain.rules import Cohort
-from service.domain.tracker import Surroundings, Tracker, build, freshness, home_team
+from service.domain.tracker import Surroundings, Tracker, build, home_team
 from service.domain.viewpoint import Viewpoint
 from service.errors import Unprocessable
-from service.store import extracts, facts, people, reference
-from service.store.people import Somebody
-
-READ = tuple(kind for kind in KINDS if kind != "contact")
+from service.operations.standing import of_people, surroundings
+from service.store import people
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,36 +51,6 @@ def _chosen(filters: Filters) -> tuple[Cohort, ...]:
         raise Unprocessable(("cohort", "unknown", ", ".join(c.code for c in COHORTS)))
     needs = {chosen[0].unknown_from} - {None}
     return tuple(c for c in COHORTS if c in chosen or c.code in needs)
-
-
-def of_people(
-    session: Session, everybody: list[Somebody], view: Viewpoint, workers: Mapping[str, Worker]
-) -> list[Facts]:
-    """What stands of each of these people at the viewpoint: a SELECT a kind, and one for contacts."""
-    ids = [each.person_id for each in everybody]
-    versions = facts.of_people(session, READ, ids, view) + facts.latest_contacts(session, ids, view)
-    grouped = by_person(versions)
-    assembled = (
-        assemble(grouped.get(e.person_id, ()), person_id=e.person_id, eclipse_id=e.eclipse_id, restricted=e.restricted)
-        for e in everybody
-    )
-    return [without_leavers(each, workers) for each in assembled]
-
-
-def surroundings(session: Session, view: Viewpoint, *, scope: dict[str, object] | None = None) -> Surroundings:
-    """What stands around the people at the viewpoint."""
-    policy = DEFAULT_POLICY.known_at(view.known_at)
-    stale_after = 24 * policy.limit("feed.stale", view.as_at).number  # days
-    marks = {(str(s), p, d): at for (s, p, d), at in extracts.watermarks(session, view.known_at).items()}
-    return Surroundings(
-        view=view,
-        policy=policy,
-        supplied=facts.supplied_kinds(session, view),
-        teams=reference.teams(session, view.known_at),
-        workers=reference.workers(session, view.known_at),
-        freshness=freshness(marks, at=view.known_at, stale_after_hours=stale_after),
-        scope=scope or {},
-    )
 
 
 def scope_of(to: User, filters: Filters) -> dict[str, object]:

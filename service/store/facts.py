@@ -7,10 +7,11 @@ from functools import cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, Table, and_, case, func, literal, not_, or_, select, union_all
+from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, func, literal, not_, or_, select, union_all
 from sqlalchemy.dialects import postgresql
 from sqlmodel import Session
 
+from service.domain.dates import london_day
 from service.domain.facts import (
     KINDS,
     Contact,
@@ -18,37 +19,15 @@ from service.domain.facts import (
     ContactOutcome,
     Fact,
     Known,
-    PreProceedingsOutcome,
+    Source,
     field_types,
 )
-from service.domain.viewpoint import Viewpoint
+from service.domain.viewpoint import SAID_ANEW, Viewpoint
 from service.store.record import known_at
-from service.store.schema import FACTS, approval, person
+from service.store.schema import FACTS, approval, person, withdrawal
 
 LONDON = ZoneInfo("Europe/London")
 
-# Days that lie ahead on purpose; every other date is an event, and has not happened yet when after `as_at`.
-PLANNED = frozenset({
-    "due_on", "expected_on", "planned_end_on", "next_hearing_on", "extended_to", "next_review_due_on", "release_on",
-})  # fmt: skip
-# What is only known once the day beside it has come.
-HANGS_ON = {
-    ("accommodation", "suitable"): "judged_on",
-    ("accommodation", "judged_by"): "judged_on",
-    ("pre_proceedings", "outcome"): "step_decided_on",
-    ("pre_proceedings", "outcome_code"): "step_decided_on",
-    ("care_proceedings", "disposal"): "disposed_on",
-    ("period_of_care", "end_reason"): "ended_on",
-    ("child_protection_plan", "plo_decision"): "plo_considered_on",
-    ("permanence_plan", "secured_by"): "secured_on",
-}
-# A fact of these kinds begins on this day; before it, it is not there yet.
-BEGINS = {
-    "responsibility": "started_on", "allocation": "started_on", "care_leaver_status": "started_on",
-    "accommodation": "started_on", "child_protection_plan": "started_on", "period_of_care": "started_on",
-    "placement": "started_on", "legal_status": "started_on", "pre_proceedings": "started_on",
-    "care_proceedings": "issued_on", "missing_episode": "started_on", "permanence_plan": "agreed_on",
-}  # fmt: skip
 # An open fact of one of these kinds makes a person somebody a clock may run for, until this day.
 KEEPS_IN_VIEW = {
     "care_leaver_status": "ended_on", "child_protection_plan": "ended_on", "period_of_care": "ended_on",
@@ -71,21 +50,8 @@ def end_of_day(view: Viewpoint) -> datetime:
     return datetime.combine(view.as_at + timedelta(days=1), time.min, LONDON)
 
 
-def _as_true_by(table: Table, kind: str, name: str, view: Viewpoint | None) -> ColumnElement[Any]:
-    column = table.c[name]
-    if view is None:
-        return column
-    hangs_on = HANGS_ON.get((kind, name))
-    if hangs_on:
-        return case((table.c[hangs_on] > view.as_at, None), else_=column).label(name)
-    if name.endswith("_on") and name not in PLANNED:
-        return case((column > view.as_at, None), else_=column).label(name)
-    return column
-
-
-def _select(kind: str, view: Viewpoint | None, *, superseded: bool = False) -> Select[Any]:
+def _select(kind: str, moment: datetime | None, *, superseded: bool = False) -> Select[Any]:
     table = FACTS[kind]
-    moment = view.known_at if view else None
     approved = approval.c.version_id == table.c.version_id
     if moment is not None:
         approved &= approval.c.recorded_at <= moment
@@ -93,14 +59,9 @@ def _select(kind: str, view: Viewpoint | None, *, superseded: bool = False) -> S
         *[table.c[name] for name in ENVELOPE],
         approval.c.recorded_at.label("approved_at"),
         table.c.flags,
-        *[_as_true_by(table, kind, name, view) for name in field_types(KINDS[kind])],
+        *[table.c[name] for name in field_types(KINDS[kind])],
     ).outerjoin(approval, approved)
-    if not superseded:
-        query = query.where(known_at(table, moment))
-    begins = BEGINS.get(kind)
-    if view is not None and begins:
-        query = query.where(or_(table.c[begins].is_(None), table.c[begins] <= view.as_at))
-    return query
+    return query if superseded else query.where(known_at(table, moment))
 
 
 @cache
@@ -121,8 +82,32 @@ def of_people(session: Session, kinds: Iterable[str], people: Collection[str], v
     """Every version of these kinds that counts for these people: one SELECT a kind."""
     found: list[Fact] = []
     for kind in kinds:
-        query = _select(kind, view).where(among(session, FACTS[kind].c.person_id, people))
+        query = _select(kind, view.known_at if view else None).where(among(session, FACTS[kind].c.person_id, people))
         found += map(_builder(kind), session.execute(query))
+    return found
+
+
+def said_before(session: Session, people: Collection[str], view: Viewpoint) -> dict[str, list[Fact]]:
+    """Fact id -> versions since replaced whose own day had come by `as_at`, oldest first.
+
+    Only of kinds that say a dated thing anew, and only when `as_at` lies in the past: a day is not asked about twice.
+    """
+    found: dict[str, list[Fact]] = {}
+    if view.as_at >= london_day(view.known_at):
+        return found
+    for kind, dated in SAID_ANEW.items():
+        table = FACTS[kind]
+        counted = or_(table.c.proposed.is_(False), approval.c.recorded_at.is_not(None))
+        taken_back = select(withdrawal.c.version_id).where(withdrawal.c.version_id == table.c.version_id).exists()
+        query = _select(kind, view.known_at, superseded=True).where(
+            among(session, table.c.person_id, people),
+            table.c.superseded_at <= view.known_at,
+            table.c[dated] <= view.as_at,
+            counted,
+            not_(taken_back),
+        )
+        for fact in map(_builder(kind), session.execute(query.order_by(table.c.recorded_at, table.c.version_id))):
+            found.setdefault(fact.known.fact_id if fact.known else "", []).append(fact)
     return found
 
 
@@ -134,14 +119,14 @@ def of_fact(session: Session, kind: str, fact_id: str, *, lock: bool = False) ->
     return list(map(_builder(kind), session.execute(query)))
 
 
-def places_ended_with(session: Session, fact_id: str) -> list[Fact]:
-    """Current versions of other places that the entry of this one ended, as entered or as corrected."""
-    table = FACTS["accommodation"]
+def ended_with(session: Session, kind: str, fact_id: str) -> list[Fact]:
+    """Current versions of other spells that the entry of this one ended, as entered or as corrected."""
+    table = FACTS[kind]
     acts = select(table.c.audit_id).where(table.c.fact_id == fact_id, table.c.ended_on.is_(None))
-    query = _select("accommodation", None).where(
+    query = _select(kind, None).where(
         table.c.audit_id.in_(acts), table.c.fact_id != fact_id, table.c.ended_on.is_not(None)
     )
-    return list(map(_builder("accommodation"), session.execute(query)))
+    return list(map(_builder(kind), session.execute(query)))
 
 
 def took_the_place_of_an_entry(session: Session, kind: str, known: Known) -> bool:
@@ -156,6 +141,13 @@ def took_the_place_of_an_entry(session: Session, kind: str, known: Known) -> boo
         table.c.superseded_at == known.effective_at,
     )
     return session.execute(closed.limit(1)).first() is not None
+
+
+def authors_of(session: Session, kind: str, fact_id: str) -> set[str]:
+    """Everybody who ever said anything of a fact by hand, superseded versions included."""
+    table = FACTS[kind]
+    said = select(table.c.recorded_by).where(table.c.fact_id == fact_id, table.c.source == Source.API)
+    return set(session.scalars(said.distinct()))
 
 
 def waiting_with(session: Session, kind: str, version_ids: Sequence[str]) -> list[str]:
@@ -178,14 +170,42 @@ def contacts_since(session: Session, people: Collection[str], since: datetime) -
     return list(map(_builder("contact"), session.execute(query)))
 
 
+def of_facts(session: Session, kind: str, fact_ids: Collection[str]) -> list[Fact]:
+    """The current versions of these facts. For intake."""
+    if not fact_ids:
+        return []
+    query = _select(kind, None).where(among(session, FACTS[kind].c.fact_id, fact_ids))
+    return list(map(_builder(kind), session.execute(query)))
+
+
 def history(session: Session, kind: str, person_id: str, view: Viewpoint) -> list[tuple[Fact, datetime | None]]:
-    """All versions of one person's facts recorded by `known_at`, with when each was superseded."""
+    """All versions of one person's facts recorded by `known_at`, with when each was superseded by then.
+
+    A fact withdrawn from the wrong person is out of the file: the audit keeps it, this does not.
+    """
     table = FACTS[kind]
     query = _select(kind, None, superseded=True).add_columns(table.c.superseded_at)
-    query = query.where(table.c.person_id == person_id, table.c.recorded_at <= view.known_at)
+    taken_back = select(table.c.fact_id).join(withdrawal, withdrawal.c.version_id == table.c.version_id)
+    query = query.where(
+        table.c.person_id == person_id,
+        table.c.recorded_at <= view.known_at,
+        table.c.fact_id.not_in(taken_back.where(table.c.person_id == person_id)),
+    )
     rows = session.execute(query.order_by(table.c.recorded_at, table.c.version_id))
     build = _builder(kind)
-    return [(build(row[:-1]), row[-1]) for row in rows]
+    return [(build(row[:-1]), row[-1] if row[-1] and row[-1] <= view.known_at else None) for row in rows]
+
+
+def _overruled(contact: FromClause, moment: datetime) -> ColumnElement[bool]:
+    """Whether a feed's version of a contact has been corrected by hand, as known at `moment`."""
+    entry = FACTS["contact"].alias("entry")
+    corrected = select(entry.c.version_id).where(
+        entry.c.fact_id == contact.c.fact_id,
+        entry.c.source == Source.API,
+        entry.c.recorded_at <= moment,
+        or_(entry.c.superseded_at.is_(None), entry.c.superseded_at > moment),
+    )
+    return (contact.c.source != Source.API) & corrected.exists()
 
 
 def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) -> list[Fact]:
@@ -204,6 +224,7 @@ def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) 
                 wanted.c.occurred_at < end_of_day(view),
                 wanted.c.recorded_at <= view.known_at,
                 or_(wanted.c.superseded_at.is_(None), wanted.c.superseded_at > view.known_at),
+                not_(_overruled(wanted, view.known_at)),
             )
             .order_by(wanted.c.occurred_at.desc(), wanted.c.version_id.desc())
             .limit(1)
@@ -215,7 +236,7 @@ def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) 
             (wanted.c.outcome == ContactOutcome.ATTEMPTED) & (wanted.c.contact_kind == ContactKind.THIRD_PARTY),
         )
     ]
-    query = _select("contact", view).where(table.c.version_id.in_(union_all(*picks)))
+    query = _select("contact", view.known_at).where(table.c.version_id.in_(union_all(*picks)))
     return list(map(_builder("contact"), session.execute(query)))
 
 
@@ -224,7 +245,11 @@ def contacts_of(
 ) -> list[Contact]:
     """One person's contacts, newest first."""
     table = FACTS["contact"]
-    query = _select("contact", view).where(table.c.person_id == person_id, table.c.occurred_at < end_of_day(view))
+    query = _select("contact", view.known_at).where(
+        table.c.person_id == person_id,
+        table.c.occurred_at < end_of_day(view),
+        not_(_overruled(table, view.known_at)),
+    )
     if before is not None:
         query = query.where(table.c.occurred_at < before)
     rows = session.execute(query.order_by(table.c.occurred_at.desc(), table.c.version_id.desc()).limit(limit))
@@ -239,12 +264,26 @@ def in_view(view: Viewpoint) -> Select[tuple[str]]:
         until = table.c[ends]
         still = or_(until.is_(None), until >= view.as_at)
         if kind == "pre_proceedings":
-            stepped_down = and_(
-                table.c.outcome == PreProceedingsOutcome.STEP_DOWN, table.c.step_decided_on < view.as_at
-            )
-            still &= or_(table.c.outcome.is_(None), not_(stepped_down))
+            still = or_(still & not_(_stepped_down(table, view)), _applied_and_not_disposed(table, view))
         parts.append(select(table.c.person_id).where(known_at(table, view.known_at), still))
     return select(union_all(*parts).subquery().c.person_id).distinct()
+
+
+def _stepped_down(table: Table, view: Viewpoint) -> ColumnElement[bool]:
+    outcome = func.coalesce(table.c.outcome, "")
+    return and_(outcome == "step_down", table.c.step_decided_on.is_not(None), table.c.step_decided_on < view.as_at)
+
+
+def _applied_and_not_disposed(table: Table, view: Viewpoint) -> ColumnElement[bool]:
+    """An application starts the 26 weeks even where nobody has recorded the proceedings."""
+    court = FACTS["care_proceedings"]
+    disposed = select(court.c.person_id).where(
+        court.c.person_id == table.c.person_id,
+        known_at(court, view.known_at),
+        court.c.disposed_on < view.as_at,
+        court.c.disposed_on >= table.c.court_application_on,
+    )
+    return table.c.court_application_on.is_not(None) & not_(disposed.exists())
 
 
 def supplied_kinds(session: Session, view: Viewpoint) -> frozenset[str]:

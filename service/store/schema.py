@@ -87,6 +87,7 @@ def _fact_table(kind: type[Fact]) -> Table:
     )  # fmt: skip
     Index(f"ix_{name}_person", table.c.person_id, sqlite_where=current, postgresql_where=current)
     Index(f"ix_{name}_recorded", table.c.recorded_at)
+    Index(f"ix_{name}_fact", table.c.fact_id)
     if kind.kind == "contact":
         Index(f"ix_{name}_latest", table.c.person_id, table.c.outcome, table.c.occurred_at)
     else:

@@ -23,7 +23,7 @@ def written(tracker: Tracker) -> bytes:
                     "extracted_at": each.extracted_at,
                     "age_hours": each.age_hours,
                     "stale": each.stale,
-                    "profiles": [{"profile": p, "extracted_at": at} for p, at in each.profiles.items()],
+                    "datasets": [{"name": name, "extracted_at": at} for name, at in each.datasets.items()],
                 }
                 for each in tracker.freshness
             ],
@@ -63,6 +63,8 @@ def _table(table: Table) -> dict[str, Any]:
         "approaching": table.approaching,
         "not_supplied": table.not_supplied,
         "not_yet_collected": table.not_yet_collected,
+        "supplied": table.supplied,
+        "families": table.families,
         "lines": [{"code": code, "count": count} for code, count in table.lines],
         "rows": [_row(row) for row in table.rows],
     }

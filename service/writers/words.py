@@ -49,6 +49,8 @@ def term(each: Term | None) -> dict[str, Any] | None:
         "title": each.title,
         "limit": each.words,
         "authority": each.authority,
+        "beginning_with_the_day": each.limit.beginning_with if each.limit else None,
+        "approaching_days": each.approaching_days,
         "own_choice": each.own_choice,
         "effective_from": each.effective_from,
         "effective_to": each.effective_to,

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy import Engine, event, func, insert, select
+
 from service.demo import council
 from service.demo.replay import replay
 from service.domain.access import Role, ScopeKind, User
@@ -24,7 +26,6 @@ from service.store.engine import make_engine, reading, writing
 from service.store.schema import FACTS
 from service.store.types import new_id
 from service.writers import tracker_json
-from sqlalchemy import Engine, event, func, insert, select
 
 ROOT = Path(__file__).parent.parent.parent
 AS_AT = date(2020, 7, 31)

@@ -5,10 +5,10 @@ from datetime import date
 import pytest
 from sqlalchemy import select
 
-from service.domain.access import Role
+from service.domain.access import Role, User
 from service.domain.clocks import State
 from service.domain.facts import Basis, InTouch, Source, Unacceptable
-from service.errors import Conflict, NotFound, NothingToApprove, NotPermitted, OwnEntry, Stale
+from service.errors import Conflict, NotFound, NothingToApprove, NotPermitted, OwnEntry, Refused, Stale
 from service.store.engine import reading
 from service.store.schema import FACTS, approval, audit_entry, withdrawal
 from tests.council import ADVISER, DIRECTOR, MANAGER, Council, leaver, moment, somebody_who
@@ -175,10 +175,15 @@ def test_a_judgement_approved_is_not_known_before_its_approval(council: Council)
 @pytest.mark.parametrize("category", [InTouch.REFU, InTouch.NREQ, InTouch.RHOM])
 def test_a_category_that_excuses_from_contact_waits(category: InTouch, council: Council) -> None:
     done = council.on("2020-07-28T15:00").enter(a_status(in_touch=category, started_on=date(2020, 7, 27)))
-    assert done.counts == "when_approved"
-    assert [s.in_touch for s in council.standing().care_leaver_statuses] == [InTouch.YES]
+    assert done.counts == "in_part", "the spell counts, with the category that stood before"
+    assert {s.in_touch for s in council.standing().care_leaver_statuses} == {InTouch.YES}
+    assert [p.in_touch for p in council.standing().proposed] == [category]
     council.on("2020-07-29T09:00").approve(done)
-    assert [s.in_touch for s in council.standing().care_leaver_statuses] == [InTouch.YES, category]
+    assert [(s.in_touch, s.started_on) for s in council.standing().care_leaver_statuses] == [
+        (InTouch.YES, date(2020, 7, 1)),
+        (category, date(2020, 7, 27)),
+    ]
+    assert council.standing().proposed == ()
 
 
 def test_lost_contact_counts_at_once(council: Council) -> None:
@@ -300,22 +305,22 @@ def test_a_kind_the_role_does_not_own_is_refused(act: str, council: Council) -> 
 
 def test_a_tent_logged_on_the_wrong_person_is_out_of_the_file_and_in_the_audit(council: Council) -> None:
     tent = council.on("2020-07-24T15:00").enter(TENT)
-    done = council.on("2020-07-25T10:00").withdraw(tent)
+    done = council.on("2020-07-25T10:00").withdraw(tent, by=MANAGER)
     assert done.counts == "withdrawn"
     assert council.places() == [U_SINCE_1_JULY], "the place it seemed to end runs on"
     assert council.row() is None
     assert council.row(as_at="2020-07-24", known_at="2020-07-25T09:59:59") is not None, "it was seen until then"
     with reading(council.engine) as session:
         withdrawn = session.execute(select(withdrawal.c.withdrawn_by, withdrawal.c.reason)).all()
-        acts = select(audit_entry.c.act, audit_entry.c.detail).where(audit_entry.c.by_user == ADVISER.user_id)
+        acts = select(audit_entry.c.act, audit_entry.c.detail).where(audit_entry.c.by_user == MANAGER.user_id)
         said = {row.act: row.detail for row in session.execute(acts)}
-    assert withdrawn == [(ADVISER.user_id, "wrong person")] * 2, "the tent, and the end of the place before it"
+    assert withdrawn == [(MANAGER.user_id, "wrong person")] * 2, "the tent, and the end of the place before it"
     assert "information_governance" in said["withdraw.accommodation"]
 
 
 def test_after_the_withdrawal_eclipses_place_is_eclipses_to_end(council: Council) -> None:
     tent = council.on("2020-07-24T15:00").enter(TENT)
-    council.on("2020-07-25T10:00").withdraw(tent)
+    council.on("2020-07-25T10:00").withdraw(tent, by=MANAGER)
     council.night("2020-08-10T01:00", leaver("P1", code="K"), leaver("P2"), leaver("P3"))
     assert council.places() == [
         ("U", None, date(2020, 7, 1), date(2020, 8, 10)),
@@ -328,7 +333,7 @@ def test_a_tent_corrected_and_then_withdrawn_lets_the_place_before_run_on(counci
     tent = council.on("2020-07-24T15:00").enter(TENT)
     sofa = a_place(code="Y", suitable=None, unacceptable=Unacceptable.SOFA_SURFING, started_on=date(2020, 7, 10))
     council.on("2020-07-25T10:00").correct(tent.fact_id, sofa)
-    council.on("2020-07-26T10:00").withdraw(tent)
+    council.on("2020-07-26T10:00").withdraw(tent, by=MANAGER)
     assert council.places() == [U_SINCE_1_JULY]
 
 
@@ -346,7 +351,7 @@ def test_a_place_a_worker_had_judged_unsuitable_is_so_again_when_the_tent_is_wit
     judged = a_place(suitable=False, judged_on=date(2020, 7, 20), started_on=date(2020, 3, 2))
     council.on("2020-07-20T10:00").correct(place.known.fact_id, judged)
     tent = council.on("2020-07-24T15:00").enter(TENT)
-    council.on("2020-07-25T10:00").withdraw(tent)
+    council.on("2020-07-25T10:00").withdraw(tent, by=MANAGER)
     assert [(a.code, a.suitable, a.started_on, a.ended_on) for a in council.standing().accommodations] == [
         ("U", False, date(2020, 3, 2), None)
     ]
@@ -372,19 +377,26 @@ def test_an_approved_move_can_be_withdrawn_and_the_tent_runs_on(council: Council
 
 def test_what_is_withdrawn_cannot_be_withdrawn_again(council: Council) -> None:
     tent = council.on("2020-07-24T15:00").enter(TENT)
-    council.withdraw(tent)
+    council.withdraw(tent, by=MANAGER)
     with pytest.raises(NotFound):
-        council.withdraw(tent)
+        council.withdraw(tent, by=MANAGER)
 
 
-def test_a_colleagues_danger_is_taken_back_by_a_manager_only(council: Council) -> None:
+@pytest.mark.parametrize("by", [ADVISER, somebody_who(Role.DUTY_WORKER, code="exeter_1")], ids=["author", "colleague"])
+def test_danger_is_taken_back_by_a_manager_only(by: User, council: Council) -> None:
     tent = council.on("2020-07-24T15:00").enter(TENT)
-    colleague = somebody_who(Role.DUTY_WORKER, code="exeter_1")
     with pytest.raises(NotPermitted):
-        council.withdraw(tent, by=colleague)
+        council.withdraw(tent, by=by)
     assert council.row() is not None
     council.withdraw(tent, by=MANAGER)
     assert council.row() is None
+
+
+def test_not_even_a_manager_takes_back_danger_of_their_own(council: Council) -> None:
+    tent = council.on("2020-07-24T15:00").enter(TENT, by=MANAGER)
+    with pytest.raises(Refused):
+        council.withdraw(tent, by=MANAGER)
+    assert council.row() is not None
 
 
 def test_what_eclipse_says_is_corrected_in_eclipse(council: Council) -> None:

@@ -84,7 +84,7 @@ def judge_unknown(facts: Facts, question: Question) -> Finding | None:
         return _abroad(held, place)
     if suitability.rank(place) != suitability.UNKNOWN:
         return None
-    if place.code in suitability.NOT_KNOWN:
+    if place.code in suitability.NOT_KNOWN or place.code is None:
         return _unknown("not_known", held, began=place.started_on)
     return _unjudged(facts, held, place)
 

@@ -1,0 +1,63 @@
+"""What the outside may ask without a token: whether it lives, whether it can serve, and counts without a name."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import Engine, text
+from starlette.testclient import TestClient
+
+from service.store.engine import make_engine
+from tests.village import NAMES, Village
+
+
+def test_it_lives_and_is_ready(empty: Village) -> None:
+    assert empty.client.get("/health/live").json() == {"status": "live"}
+    ready = empty.client.get("/health/ready")
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+    assert ready.json()["schema"]
+
+
+def test_without_its_database_it_lives_and_is_not_ready(empty: Village, tmp_path: Path, database: str) -> None:
+    gone = f"sqlite:///{tmp_path / 'gone' / 'x.db'}" if database == "sqlite" else "postgresql+psycopg://127.0.0.1:9/x"
+    with_door(empty.client, make_engine(gone))
+    assert empty.client.get("/health/live").status_code == 200
+    ready = empty.client.get("/health/ready")
+    assert (ready.status_code, ready.json()["code"]) == (503, "busy")
+    assert empty.client.get("/v1/tracker", headers=empty.headers("chief")).status_code == 503
+
+
+def test_a_database_of_another_schema_is_not_ready(empty: Village, tmp_path: Path) -> None:
+    with empty.engine.begin() as connection:
+        held = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        connection.execute(text("UPDATE alembic_version SET version_num = 'another'"))
+    try:
+        assert empty.client.get("/health/ready").status_code == 503
+    finally:
+        with empty.engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = :held"), {"held": held})
+    assert empty.client.get("/health/ready").status_code == 200
+    bare = make_engine(f"sqlite:///{tmp_path / 'bare.db'}")
+    with_door(empty.client, bare)
+    assert empty.client.get("/health/ready").status_code == 503
+
+
+def test_metrics_count_and_name_nobody(village: Village) -> None:
+    village.get("chief", "/v1/tracker", locality="canary-locality")
+    village.get("chief", f"/v1/people/{village.ids['EX1']}")
+    village.get("chief", "/canary-path")
+    village.client.request("CANARY", "/v1/tracker")
+    body = village.client.get("/metrics").text
+    requests = next(f for f in text_string_to_metric_families(body) if f.name == "los_requests")
+    counted = {(s.labels["method"], s.labels["route"], s.labels["status"]) for s in requests.samples}
+    assert {("GET", "/v1/tracker", "200"), ("GET", "/v1/people/{person_id}", "200"), ("GET", "none", "404")} <= counted
+    assert "canary" not in body.lower()
+    assert not [word for word in (*NAMES, *village.ids.values()) if word in body]
+
+
+def with_door(client: TestClient, engine: Engine) -> None:
+    """Put another database behind the service. The one before is given back by the test's own fixtures."""
+    app = client.app
+    before = app.state.door.engine  # type: ignore[attr-defined]
+    app.state.door = replace(app.state.door, engine=engine)  # type: ignore[attr-defined]
+    before.dispose()

@@ -1,0 +1,117 @@
+"""Around every request: a size limit, safe headers, a request id, and log lines that name nobody."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from sqlalchemy.exc import IntegrityError
+
+from service.app import log_as_json
+from service.operations import tracker
+from tests.village import NAMES, Village
+
+MIB = 1024 * 1024
+
+
+def chunks(size: int) -> Iterator[bytes]:
+    """A body whose size nobody announces."""
+    for _ in range(size // 65536):
+        yield b" " * 65536
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
+    """Logging as the service does it, on captured standard output."""
+    before = structlog.get_config()
+    log_as_json()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(), cache_logger_on_first_use=False)
+    yield capsys
+    structlog.configure(**before)
+
+
+def test_a_large_body_is_too_large_announced_or_not(village: Village) -> None:
+    headers = village.headers("manager", idempotency_key="k", content_type="application/json")
+    announced = village.client.post("/v1/contacts", content=b" " * (2 * MIB + 1), headers=headers)
+    creeping = village.client.post("/v1/contacts", content=chunks(3 * MIB), headers=headers)
+    for answer in (announced, creeping):
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large"), answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_dataset_may_be_larger_than_a_body_but_not_endless(village: Village) -> None:
+    headers = village.headers("robot", content_type="text/csv")
+    path = "/v1/ingest/batches/none/datasets/ssd_person"
+    assert village.client.put(path, content=b"x" * (3 * MIB), headers=headers).status_code == 404
+    assert village.client.put(path, content=chunks(65 * MIB), headers=headers).status_code == 413
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "9" * 400])
+def test_a_length_that_is_none_is_no_failure(village: Village, length: str) -> None:
+    headers = village.headers("manager", idempotency_key="k", content_type="application/json", content_length=length)
+    assert village.client.post("/v1/contacts", content=b"{}", headers=headers).status_code in (400, 413, 422)
+
+
+@pytest.mark.parametrize("path", ["/v1/tracker", "/v1/people/none", "/nowhere", "/health/live"])
+def test_every_answer_is_kept_by_nobody_and_framed_by_nobody(village: Village, path: str) -> None:
+    answer = village.get("chief", path)
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert len(answer.headers["x-request-id"]) == 36
+
+
+def test_two_requests_have_two_ids(village: Village) -> None:
+    ids = {village.get("chief", "/v1/policy").headers["x-request-id"] for _ in range(2)}
+    assert len(ids) == 2
+
+
+def test_a_line_a_request_is_one_json_object_without_query_or_name(
+    village: Village, lines: pytest.CaptureFixture[str]
+) -> None:
+    village.get("chief", "/v1/tracker", locality="canary-query")
+    village.get("chief", f"/v1/people/{village.ids['EX1']}")
+    village.get("chief", "/v1/people/canary-path")
+    village.get("chief", "/canary%0d%0aINFO%20forged")
+    village.post("adviser", "/v1/people/lookup", {"eclipse_id": "EX1"})
+    said = lines.readouterr().out
+    logged = [json.loads(line) for line in said.splitlines()]
+    assert [(line["route"], line["status"]) for line in logged] == [
+        ("/v1/tracker", 200),
+        ("/v1/people/{person_id}", 200),
+        ("/v1/people/{person_id}", 404),
+        ("none", 404),
+        ("/v1/people/lookup", 200),
+    ]
+    assert {"event", "level", "timestamp", "method", "ms", "request_id"} <= logged[0].keys()
+    assert not [word for word in (*NAMES, "canary", "EX1", village.ids["EX1"]) if word in said]
+
+
+def test_a_failure_nobody_foresaw_is_a_problem_and_its_line_says_where_not_what(
+    village: Village, lines: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ValueError("canary Rowan Demo-Ashford")
+
+    monkeypatch.setattr(tracker, "weekly", broken)
+    answer = village.get("chief", "/v1/tracker")
+    assert (answer.status_code, answer.json()["code"]) == (500, "failed")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["cache-control"] == "no-store"
+    seen = lines.readouterr()
+    failure = next(line for line in map(json.loads, seen.out.splitlines()) if line["event"] == "unhandled")
+    assert failure["kind"] == "ValueError"
+    assert failure["at"].startswith("test_middleware.py:")
+    assert "canary" not in answer.text + seen.out + seen.err
+
+
+def test_a_database_that_is_busy_asks_to_try_again(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+    def clashing(*_: object, **__: object) -> None:
+        raise IntegrityError("INSERT canary", {}, ValueError("canary"))
+
+    monkeypatch.setattr(tracker, "weekly", clashing)
+    answer = village.get("chief", "/v1/tracker")
+    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "2")
+    assert "canary" not in answer.text

@@ -1,0 +1,179 @@
+"""The SELECTs that bring facts back: as true by a London day, as known by a moment, whole and in order."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlmodel import Session
+
+from service.domain.facts import (
+    KINDS,
+    Accommodation,
+    ContactKind,
+    ContactOutcome,
+    Fact,
+    Person,
+    PreProceedings,
+    PreProceedingsOutcome,
+    Source,
+)
+from service.domain.versions import NewVersion
+from service.domain.viewpoint import Viewpoint
+from service.store import facts, people, record
+from service.store.types import new_id
+from tests.council import moment
+from tests.factories import a_contact, a_place, a_plan, a_stage, a_status, an_application, day
+
+AT, NOW = moment("2020-07-27T08:00"), moment("2020-07-31T08:00")
+
+
+class Held:
+    """One person, and a short way to keep facts of them."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.person_id = session, new_id(AT)
+        people.add(session, {"P1": self.person_id}, at=AT)
+
+    def keep(self, *values: Fact, at: str = "2020-07-27T08:00", **changes: Any) -> list[str]:
+        versions = [
+            NewVersion(
+                **({"fact": v, "person_id": self.person_id, "fact_id": new_id(AT), "source": Source.ECLIPSE} | changes)
+            )
+            for v in values
+        ]
+        return record.append(self.session, versions, by="robot", at=moment(at), audit_id=new_id(AT))
+
+    def seen(self, kind: str, as_at: str = "2020-07-31", known_at: str = "2020-07-31T08:00") -> list[Any]:
+        view = Viewpoint(day(as_at), moment(known_at))
+        return facts.of_people(self.session, [kind], [self.person_id], view)
+
+
+@pytest.fixture
+def held(session: Session) -> Held:
+    return Held(session)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_can_be_read_at_a_viewpoint(kind: str, held: Held) -> None:
+    assert held.seen(kind) == []
+
+
+def test_what_was_known_by_a_moment(held: Held) -> None:
+    (first,) = held.keep(a_place(code="U"), fact_id="f", at="2020-07-27T08:00")
+    held.keep(a_place(code="K"), fact_id="f", at="2020-07-29T08:00", closes=(first,))
+    codes = [[a.code for a in held.seen("accommodation", known_at=f"2020-07-{d}T09:00")] for d in (26, 27, 28, 29)]
+    assert codes == [[], ["U"], ["U"], ["K"]]
+
+
+def test_the_envelope_comes_back_whole(held: Held) -> None:
+    (version_id,) = held.keep(
+        a_place(), fact_id="f", source=Source.API, proposed=True, flags=("one", "two"), source_ref="r"
+    )
+    record.approve(
+        held.session, "accommodation", [version_id], by="m", at=moment("2020-07-29T08:00"), reason=None, audit_id="a"
+    )  # fmt: skip
+    (now,) = facts.of_fact(held.session, "accommodation", "f")
+    (before,) = held.seen("accommodation", known_at="2020-07-29T07:59:59")
+    assert now.known is not None
+    assert (now.known.version_id, now.known.fact_id, now.known.person_id) == (version_id, "f", held.person_id)
+    assert (now.known.source, now.known.source_ref, now.known.recorded_by) == (Source.API, "r", "robot")
+    assert (now.known.recorded_at, now.known.flags) == (AT, ("one", "two"))
+    assert (now.known.approved_at, before.known.approved_at) == (moment("2020-07-29T08:00"), None)
+
+
+def test_facts_by_their_ids_and_nothing_for_none(held: Held) -> None:
+    held.keep(a_place(code="U"), fact_id="f1")
+    held.keep(a_place(code="K"), fact_id="f2")
+    found = facts.of_facts(held.session, "accommodation", ["f2", "f9"])
+    assert [a.code for a in found if isinstance(a, Accommodation)] == ["K"]
+    assert facts.of_facts(held.session, "accommodation", []) == []
+    assert facts.of_people(held.session, ["accommodation"], [], None) == []
+
+
+# --- contacts ------------------------------------------------------------------------------
+
+
+def latest(held: Held, as_at: str = "2020-07-31", known_at: str = "2020-07-31T08:00") -> list[tuple[str, int]]:
+    found = facts.latest_contacts(held.session, [held.person_id], Viewpoint(day(as_at), moment(known_at)))
+    return sorted((c.outcome.value, c.occurred_at.day) for c in found)  # type: ignore[attr-defined]
+
+
+def test_the_latest_of_each_sort_and_no_history(held: Held) -> None:
+    held.keep(*(a_contact(f"2020-07-{n:02}T10:00:00+01:00") for n in (1, 8, 15)))
+    held.keep(*(a_contact(f"2020-07-{n:02}T10:00:00+01:00", outcome=ContactOutcome.ATTEMPTED) for n in (2, 16)))
+    news = {"outcome": ContactOutcome.ATTEMPTED, "contact_kind": ContactKind.THIRD_PARTY}
+    held.keep(*(a_contact(f"2020-07-{n:02}T10:00:00+01:00", **news) for n in (3, 5)))
+    assert latest(held) == [("attempted", 5), ("attempted", 16), ("made", 15)]
+    assert latest(held, "2020-07-14") == [("attempted", 5), ("made", 8)]
+    assert latest(held, "2020-06-30") == []
+
+
+def test_a_day_ends_at_midnight_in_london(held: Held) -> None:
+    held.keep(a_contact("2020-07-20T23:59:00+01:00"), a_contact("2020-07-21T00:00:00+01:00"))
+    assert latest(held, "2020-07-20") == [("made", 20)]
+    view = Viewpoint(day("2020-07-20"), NOW)
+    listed = facts.contacts_of(held.session, held.person_id, view, limit=9, before=None)
+    assert [c.occurred_at for c in listed] == [moment("2020-07-20T22:59")]
+    assert facts.end_of_day(Viewpoint(date(2020, 12, 24), NOW)) == moment("2020-12-25T00:00")
+
+
+def test_a_contact_withdrawn_or_learnt_later_is_not_the_latest(held: Held) -> None:
+    held.keep(a_contact("2020-07-10T10:00:00+01:00"))
+    wrong = held.keep(a_contact("2020-07-15T10:00:00+01:00"))
+    held.keep(a_contact("2020-07-12T10:00:00+01:00"), at="2020-07-30T08:00")
+    record.withdraw(
+        held.session, "contact", wrong, by="u", at=moment("2020-07-29T08:00"), reason="wrong person", audit_id="a"
+    )  # fmt: skip
+    days = [latest(held, known_at=f"2020-07-{d}T09:00") for d in (28, 29, 30)]
+    assert days == [[("made", 15)], [("made", 10)], [("made", 12)]]
+
+
+# --- who is in view ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fact", "expected"),
+    [
+        (a_status(), True),
+        (a_status(ended_on=day("2020-07-31")), True),
+        (a_status(ended_on=day("2020-07-30")), False),
+        (a_plan("2019-11-04"), True),
+        (a_plan("2019-11-04", "2020-07-30"), False),
+        (a_stage("2020-05-04"), True),
+        (a_stage("2020-05-04", step_decided_on="2020-07-30", outcome=PreProceedingsOutcome.STEP_DOWN), False),
+        (a_stage("2020-05-04", step_decided_on="2020-07-30", outcome=PreProceedingsOutcome.ISSUE), True),
+        (PreProceedings(step_decided_on=day("2020-07-30")), True),
+        pytest.param(a_stage("2020-05-04", court_application_on="2020-07-30"), True, id="the 26 weeks run"),
+        (an_application("2020-02-03"), True),
+        (an_application("2020-02-03", disposed_on="2020-07-30"), False),
+        (Person(forename="Rowan"), False),
+        (a_place(), False),
+    ],
+)
+def test_whose_clocks_may_run(fact: Fact, expected: bool, held: Held) -> None:
+    held.keep(fact)
+    found = held.session.scalars(facts.in_view(Viewpoint(day("2020-07-31"), NOW))).all()
+    assert found == ([held.person_id] if expected else [])
+
+
+def test_an_application_disposed_of_is_out_of_view(held: Held) -> None:
+    held.keep(a_stage("2020-01-06", court_application_on="2020-02-03"))
+    held.keep(an_application("2020-02-03", disposed_on="2020-07-30"))
+    assert held.session.scalars(facts.in_view(Viewpoint(day("2020-07-31"), NOW))).all() == []
+    assert held.session.scalars(facts.in_view(Viewpoint(day("2020-07-30"), NOW))).all() != []
+
+
+def test_which_kinds_any_source_has_ever_supplied(held: Held) -> None:
+    held.keep(a_place(), at="2020-07-27T08:00")
+    held.keep(a_status(), at="2020-07-29T08:00")
+    supplied = [
+        facts.supplied_kinds(held.session, Viewpoint(day("2020-07-31"), moment(f"2020-07-{d}T09:00")))
+        for d in (26, 28, 29)
+    ]
+    assert supplied == [frozenset(), {"accommodation"}, {"accommodation", "care_leaver_status"}]
+
+
+def test_thousands_of_ids_are_one_bound_value(held: Held) -> None:
+    held.keep(a_place())
+    ids = [held.person_id, *(new_id(AT) for _ in range(70_000))]
+    assert len(facts.of_people(held.session, ["accommodation"], ids, None)) == 1
