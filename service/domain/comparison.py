@@ -23,6 +23,7 @@ from service.domain.facts import (
     Known,
     Person,
     PlanCount,
+    Responsibility,
     Source,
 )
 from service.domain.intake import Claim, Extract, Refusal, Team, Worker
@@ -257,13 +258,19 @@ def kept(before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = ())
             continue
         if name not in unread or _outlasts(before, name):
             filled[name] = old
-    if undated and getattr(after, "started_on", None) is None:
+    if undated and _starts_no_earlier(before, after):
         filled["started_on"] = getattr(before, "started_on", None)
         if hasattr(before, "started_on_basis"):
             filled["started_on_basis"] = before.started_on_basis
     dates_of_ours = {"started_on", "started_on_basis"} if undated else set()
     blanked = {f"{NO_LONGER}:{name}" for name in filled if name not in dates_of_ours}
     return (replace(after, **filled) if filled else after), blanked
+
+
+def _starts_no_earlier(before: Fact, after: Fact) -> bool:
+    """Whether the start we hold stands: none is said, or the same team is said again, by a new worker in it."""
+    was, now = getattr(before, "started_on", None), getattr(after, "started_on", None)
+    return now is None or (isinstance(after, Responsibility) and was is not None and was <= now)
 
 
 def _outlasts(before: Fact, name: str) -> bool:

@@ -57,16 +57,15 @@ def _adoption(row: Row, codes: CodeMap) -> PermanencePlan:
     if agreed_on != decided_on:
         row.flag("agreed_on_inferred")
     reversed_on = row.day("perm_decision_reversed_date", "ended_on")
-    undone = reversed_on is None and row.given("perm_decision_reversed_reason")
-    if undone:
+    if reversed_on is None and row.given("perm_decision_reversed_reason"):
         row.flag("reversed_without_date")
     given = row.given("perm_permanence_order_type")
     route = row.mapped("perm_permanence_order_type", "route", codes.permanence_orders.find)
     return PermanencePlan(
         route=route if given else Route.ADOPTION,
-        agreed_on=None if undone else agreed_on,  # reversed on a day nobody wrote down: no plan stands
+        agreed_on=agreed_on,
         agreed_at="agency decision maker" if decided_on else None,
-        recorded_on=None if undone else agreed_on,
+        recorded_on=agreed_on,
         matched_on=matched_on,
         secured_on=ordered_on,
         secured_by=SecuredBy.ORDER if ordered_on else None,

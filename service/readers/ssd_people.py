@@ -58,7 +58,7 @@ def involvements(rows: Sequence[Row], context: Context) -> list[Claim]:
         claims = [row.claim(person_id, allocation)] if allocation.worker_ref else []
         if _answers(allocation, context.extracted_on):
             team = Responsibility(team_code=allocation.team_code, started_on=allocation.started_on)
-            claims.append(Claim(row.dataset, row.line, f"{person_id}/team", person_id, team))
+            claims.append(Claim(row.dataset, row.line, f"{person_id}/team", person_id, team, undated=True))
         return claims
 
     claims = taken(rows, build, "invo_involvements_id")

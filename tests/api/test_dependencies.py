@@ -219,7 +219,7 @@ def test_every_write_leaves_an_entry_about_its_person(village: Village) -> None:
     path = f"/v1/accommodation/{made['fact_id']}"
     after = {"unacceptable": "tent", "started_on": "2020-07-30", "reason": "Misread"}
     village.put("head", path, after, if_match=made["etag"])
-    village.post("head", f"{path}/withdraw", {"reason": "Wrong person"})
+    village.post("other_head", f"{path}/withdraw", {"reason": "Wrong person"})
     entries = village.noted(before)
     assert sorted(entry.act for entry in entries) == [
         "correct.accommodation", "record.accommodation", "withdraw.accommodation",

@@ -103,7 +103,7 @@ def test_a_fact_on_the_wrong_person_is_taken_out_once(village: Village, kind: st
     path = f"{address(kind)}/{made['fact_id']}/withdraw"
     reasonless = village.post("head", path, {})
     assert (reasonless.status_code, codes(reasonless)) == (422, [("reason", "missing")])
-    gone = village.post("head", path, {"reason": "Logged on the wrong person"})
+    gone = village.post("other_head", path, {"reason": "Logged on the wrong person"})
     assert (gone.status_code, gone.json()["counts"]) == (200, "withdrawn")
     whole = village.whole("head", SAID[kind][0])
     assert made["fact_id"] not in {each["fact_id"] for each in whole["facts"].get(kind, [])}
@@ -204,6 +204,14 @@ def test_what_cannot_be_is_refused_by_field(
     whom, said, _ = SAID[kind]
     answer = village.post("head", address(kind), {"eclipse_id": whom} | said | change)
     assert (answer.status_code, codes(answer)[0]) == (422, field)
+
+
+@pytest.mark.parametrize("kind", ["accommodation", "missing_episode"])
+def test_nobody_takes_danger_back_alone(village: Village, kind: str) -> None:
+    made = record(village, kind)
+    answer = village.post("head", f"{address(kind)}/{made['fact_id']}/withdraw", {"reason": "Second thoughts"})
+    assert (answer.status_code, answer.json()["code"]) == (403, "own_entry")
+    assert stands(village, kind, made["fact_id"])
 
 
 def test_what_only_feeds_say_has_no_address(village: Village) -> None:

@@ -120,7 +120,8 @@ def test_the_forms_agree(village: Village) -> None:
         mine = [line for line in lines if line["cohort"] == code]
         assert {(line["count"], line["of"]) for line in mine} == {(str(table["count"]), str(table["of"]))}
         assert [line["eclipse_id"] or None for line in mine if line["state"]] == people_of(table)
-        assert f'<a href="#{code}"><strong>{table["count"]} of {table["of"]}</strong>' in page
+        figure = f"{table['count']} of {table['of']}" if table["supplied"] else "Not supplied"
+        assert f'<a href="#{code}"><strong>{figure}</strong>' in page
 
 
 # --- who sees what --------------------------------------------------------------------------------

@@ -146,7 +146,8 @@ def test_a_child_who_is_not_a_care_leaver_is_in_neither() -> None:
         ((place("R"),), "not_known"),
         ((place("0", suitable=True),), "not_known"),
         ((place("U"),), "not_judged"),  # no place before it
-        ((place(None),), "not_judged"),
+        ((place(None),), "not_known"),
+        ((place(None, suitable=True),), "not_known"),  # a place whose code could not be mapped
     ],
 )
 def test_unknown_never_means_fine(places: tuple[Accommodation, ...], line: str) -> None:

@@ -23,6 +23,11 @@ LEFT_FLAT = a_place(started_on=JULY, ended_on=day("2020-07-28"))
 TENT = a_place(code=None, suitable=None, unacceptable=Unacceptable.TENT, started_on=JULY)
 STREET = a_place(code="S", suitable=None, started_on=JULY)
 LEFT_STREET = a_place(code="S", suitable=None, started_on=JULY, ended_on=day("2020-07-28"))
+PLAN, LATER_PLAN = a_plan("2020-03-02"), a_plan("2020-05-04")
+STAGE, LATER_STAGE = a_stage("2020-05-04"), a_stage("2020-06-01")
+MISSING, FOUND = missing("2020-07-29"), missing("2020-07-29", ended_on="2020-07-30")
+AWAY = missing("2020-07-29", missing_kind=MissingKind.AWAY)
+RELEVANT = {"eligibility": Eligibility.RELEVANT}
 UNFIT = a_place(suitable=False, started_on=JULY)
 
 
@@ -40,14 +45,12 @@ UNFIT = a_place(suitable=False, started_on=JULY)
         pytest.param(STREET, LEFT_STREET, None, None, LEFT_STREET, id="the end of a bad place waits"),
         pytest.param(FLAT, LEFT_FLAT, None, LEFT_FLAT, None, id="that of a good one counts"),
         pytest.param(None, a_plan("2020-07-01"), None, a_plan("2020-07-01"), None, id="a plan counts"),
-        pytest.param(a_plan("2020-03-02"), a_plan("2020-05-04"), None, None, a_plan("2020-05-04"), id="a later start waits"),
-        pytest.param(a_plan("2020-05-04"), a_plan("2020-03-02"), None, a_plan("2020-03-02"), None, id="an earlier one counts"),
-        pytest.param(a_stage("2020-05-04"), a_stage("2020-06-01"), None, None, a_stage("2020-06-01"), id="for any clock"),
-        pytest.param(missing("2020-07-29"), missing("2020-07-29", ended_on="2020-07-30"), None, None,
-                     missing("2020-07-29", ended_on="2020-07-30"), id="found waits"),
-        pytest.param(missing("2020-07-29"), missing("2020-07-29", missing_kind=MissingKind.AWAY), None, None,
-                     missing("2020-07-29", missing_kind=MissingKind.AWAY), id="away waits"),
-        pytest.param(None, missing("2020-07-29"), None, missing("2020-07-29"), None, id="missing counts"),
+        pytest.param(PLAN, LATER_PLAN, None, None, LATER_PLAN, id="a later start waits"),
+        pytest.param(LATER_PLAN, PLAN, None, PLAN, None, id="an earlier one counts"),
+        pytest.param(STAGE, LATER_STAGE, None, None, LATER_STAGE, id="for any clock"),
+        pytest.param(MISSING, FOUND, None, None, FOUND, id="found waits"),
+        pytest.param(MISSING, AWAY, None, None, AWAY, id="away waits"),
+        pytest.param(None, MISSING, None, MISSING, None, id="missing counts"),
     ],
 )  # fmt: skip
 def test_what_of_an_entry_counts_and_what_waits(

@@ -85,9 +85,11 @@ def test_a_feeds_news_after_the_entry_competes_and_the_worse_stands() -> None:
     assert flags(fact) == ("sources_disagree",)
 
 
-def test_it_counts_when_the_entry_was_approved_not_when_it_was_made() -> None:
+def test_what_a_feed_says_between_an_entry_and_its_approval_is_news_too() -> None:
+    """The manager approved what the worker had seen on the 27th; Eclipse said it anew on the 28th."""
     fact, _ = stands([fed(STREET, 28), entered(LEFT_STREET, 27, approved=29)])
-    assert fact == LEFT_STREET
+    assert fact == STREET
+    assert flags(fact) == ("sources_disagree",)
 
 
 def test_what_only_says_again_what_was_displaced_is_no_news() -> None:

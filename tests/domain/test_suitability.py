@@ -28,7 +28,7 @@ TENT = a_place(code=None, suitable=None, unacceptable=Unacceptable.TENT)
         ("G", None, None, 1),
         ("H", None, None, 1),
         ("Y", True, None, 0),  # a sound caravan on a long tenancy
-        (None, True, None, 0),
+        (None, True, None, 2),  # judged suitable, but what it is nobody can read
     ],
 )
 def test_how_bad_a_place_is(

@@ -75,11 +75,11 @@ def test_a_newer_date_in_touch_does_not_unsay_the_one_before() -> None:
 DAYS = st.none() | st.dates(date(2020, 6, 1), date(2020, 8, 31))
 
 
+PLACES = st.builds(Accommodation, code=st.just("U"), started_on=DAYS, ended_on=DAYS, judged_on=DAYS)
+
+
 @settings(max_examples=200, deadline=None)
-@given(
-    st.builds(Accommodation, code=st.just("U"), started_on=DAYS, ended_on=DAYS, judged_on=DAYS),
-    st.dates(date(2020, 6, 1), date(2020, 8, 31)),
-)
+@given(PLACES, st.dates(date(2020, 6, 1), date(2020, 8, 31)))
 def test_nothing_dated_after_the_day_is_in_what_was_true_by_it(place: Accommodation, on: date) -> None:
     then = as_true_by(place, on)
     if then is None:

@@ -571,10 +571,12 @@ def test_the_act_is_in_the_audit_with_the_people_it_touched(council: Council) ->
     assert entry.people_set is not None
 
 
-def test_the_trackers_freshness_is_that_of_the_oldest_profile(council: Council) -> None:
+def test_the_trackers_freshness_is_that_of_the_oldest_dataset(council: Council) -> None:
     council.night("2020-07-20T01:00", *USUAL)
     council.on("2020-07-20T09:00")
     (eclipse,) = council.tracker(to=DIRECTOR).freshness
     assert (eclipse.source, eclipse.stale) == (Source.ECLIPSE.value, True)
-    assert eclipse.profiles["ssd"] == moment("2020-07-20T00:30")
-    assert eclipse.extracted_at == eclipse.profiles["cohorts"] == moment("2020-07-01T00:30")
+    assert min(eclipse.datasets.values()) == eclipse.extracted_at == moment("2020-07-01T00:30")
+    assert max(eclipse.datasets.values()) == moment("2020-07-20T00:30")
+    then = council.tracker(known_at="2020-07-01T02:00", to=DIRECTOR).freshness
+    assert [(f.age_hours, f.stale) for f in then] == [(1, False)]

@@ -188,7 +188,7 @@ def test_contacts_come_newest_first_and_page_on(council: Council) -> None:
     person_id = council.id_of("P1")
 
     def listed(**options: Any) -> list[int]:
-        _, found = read(council, people.contacts, person_id=person_id, **({"before": None, "limit": 10} | options))
+        _, found, _ = read(council, people.contacts, person_id=person_id, **({"before": None, "limit": 10} | options))
         return [c.occurred_at.day for c in found]
 
     assert listed() == [17, 10, 3]

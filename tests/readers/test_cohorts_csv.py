@@ -61,7 +61,7 @@ def test_a_person_and_the_team_that_answers(read_cohorts: Read) -> None:
         (
             "P1/team",
             Responsibility(team_code="T1", district="Teignbridge", started_on=date(2020, 1, 6)),
-            False,
+            True,  # another team tomorrow ends this spell: it does not rewrite who answered until then
         ),
     ]
 
@@ -71,7 +71,7 @@ def test_a_person_and_the_team_that_answers(read_cohorts: Read) -> None:
     [
         pytest.param("P1,,,,,T1,,", [("P1/team", True)], id="a team alone, since an unknown day"),
         pytest.param("P1,,,,2020-12-01,,,", [("P1", False)], id="unborn, no team yet"),
-        pytest.param("P1,,,,,,Torridge,2020-01-06", [("P1/team", False)], id="a place of residence alone"),
+        pytest.param("P1,,,,,,Torridge,2020-01-06", [("P1/team", True)], id="a place of residence alone"),
         pytest.param("P1,,,,,,,", [], id="an id alone says nothing"),
     ],
 )

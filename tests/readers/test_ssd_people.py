@@ -58,7 +58,7 @@ def test_an_allocation_and_the_team_that_answers(read_ssd: Read) -> None:
         ),
         ("P1/team", Responsibility(team_code="T1", started_on=date(2020, 1, 6))),
     ]
-    assert [claim.undated for claim in claims] == [False, False]
+    assert [claim.undated for claim in claims] == [False, True]
 
 
 def test_the_latest_open_involvement_of_a_case_holder_names_the_team(read_ssd: Read) -> None:

@@ -13,6 +13,7 @@ FORMULAS = [
     "\ufeff=1", "＝1+1", "＋1", "－1", "＠SUM", "\u2003=1", "\u3000=1", "\u200b \u200d=1", "\u00ad=1", "\u2066=1",
     "\x0b=1", "\x00=1", "Ann;=1", "Ann,=1", 'Ann";=1', "Ann; =1", 'Ann",  -1',
 ]  # fmt: skip
+FIGURES = ("unknown", "approaching", "not_supplied", "supplied", "lines")
 PLAIN = ["Rowan Demo-Ashford", "2020-07-31", "O'Demo", "care leavers served", "84 days; due on 27 July", "", "a=b", "7"]
 
 
@@ -42,8 +43,9 @@ def read(content: bytes) -> list[dict[str, str]]:
 
 def test_a_tracker_is_a_line_a_row_and_a_line_for_an_empty_cohort() -> None:
     lines = read(sheets.tracker(trackers.of(trackers.somebody("Rowan"))))
-    assert len({line["cohort"] for line in lines}) == len(trackers.COHORTS)
-    (row,) = [line for line in lines if line["name"]]
+    assert {line["cohort"] for line in lines} == {"danger"} | {cohort.code for cohort in trackers.COHORTS}
+    danger, row = [line for line in lines if line["name"]]
+    assert (danger["cohort"], danger["explanation"]) == ("danger", "unsuitable_accommodation")
     assert (row["state"], row["count"], row["of"], row["days_in_state"]) == ("danger", "1", "1", "21")
     assert (row["name"], row["age"], row["owner"]) == ("Rowan Demo-Ashford", "19", "A. Demo-Adviser")
     assert row["last_contact_made_on"] == "2020-07-20"
@@ -61,10 +63,11 @@ def test_no_name_of_anybody_becomes_a_formula(name: str) -> None:
 
 def test_a_restricted_person_is_a_line_without_anything() -> None:
     content = sheets.tracker(trackers.of(trackers.somebody("Hidden", restricted=True)))
-    (row,) = [line for line in read(content) if line["state"]]
+    danger, row = [line for line in read(content) if line["state"]]
+    assert {name for name, value in danger.items() if value} == {"as_at", "known_at", "cohort", "state", "name"}
     assert row["name"] == "restricted record"
     said = {name: value for name, value in row.items() if value}
-    assert said.keys() == {"as_at", "known_at", "cohort", "definition", "count", "of", "state", "name"}
+    assert said.keys() == {"as_at", "known_at", "cohort", "definition", "count", "of", "state", "name", *FIGURES}
     assert b"Hidden" not in content
 
 

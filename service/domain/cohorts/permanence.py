@@ -11,6 +11,7 @@ from service.domain.policy import Policy, Term
 from service.domain.rules import NOT_SUPPLIED, Cohort, Finding, Population, Question
 
 CODE = "no_permanence_plan"
+REVERSED = "reversed_without_date"
 ONE_NIGHT = timedelta(days=1)
 CLEARS = "A permanence plan is agreed at a review and recorded on Eclipse."
 
@@ -78,12 +79,18 @@ def _latest_plan(facts: Facts, period: PeriodOfCare, as_at: date) -> PermanenceP
         p
         for p in facts.permanence_plans
         if (p.ended_on is None or p.ended_on > as_at)
+        and not _undone(p)
         and (p.agreed_on is None or before is None or p.agreed_on > before or p.agreed_on >= entered_on)
     ]
     return max(
         current, key=lambda p: (_agreed_and_recorded(p, as_at), reached(p.agreed_on, as_at), p.agreed_on or date.min),
         default=None,
     )  # fmt: skip
+
+
+def _undone(plan: PermanencePlan) -> bool:
+    """A decision reversed on a day nobody wrote down, with nothing secured since: no plan stands."""
+    return plan.known is not None and REVERSED in plan.known.flags and plan.secured_on is None
 
 
 def _agreed_and_recorded(plan: PermanencePlan | None, as_at: date) -> bool:
