@@ -204,8 +204,11 @@ def upgrade() -> None:
         sa.Column("title", sa.String(length=255), nullable=True),
         sa.Column("team_type", sa.String(length=60), nullable=True),
         sa.Column("area_code", sa.String(length=60), nullable=True),
+        sa.Column("area_title", sa.String(length=200), nullable=True),
         sa.Column("locality_code", sa.String(length=60), nullable=True),
+        sa.Column("locality_title", sa.String(length=200), nullable=True),
         sa.Column("service_code", sa.String(length=60), nullable=True),
+        sa.Column("service_title", sa.String(length=200), nullable=True),
         sa.PrimaryKeyConstraint("code", "recorded_at", name=op.f("pk_team")),
     )
     op.create_table(

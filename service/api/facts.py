@@ -131,12 +131,17 @@ def _add_approve(router: APIRouter, noun: _Noun, shown: dict[str, Any]) -> None:
         f"/{noun.path}/{{fact_id}}/approve",
         summary=f"Approve what waits on {noun.words}",
         operation_id=f"approve_{noun.kind.kind}",
-        responses=problems(404, 409) | shows(shown),
+        responses=problems(404, 409, 412) | shows(shown),
         openapi_extra=needs(Permission.APPROVE_FACT),
     )
-    def approve(fact_id: FactId, body: Approval, act: Annotated[Act, acting(Permission.APPROVE_FACT)]) -> Response:
+    def approve(
+        fact_id: FactId, body: Approval, act: Annotated[Act, acting(Permission.APPROVE_FACT)], if_match: IfMatch = None
+    ) -> Response:
         """The second person: what waits counts from now. Never one's own entry."""
-        done = entries.approve(act.session, noun.kind.kind, fact_id, by=act.user, at=act.now, reason=body.reason)
+        done = entries.approve(
+            act.session, noun.kind.kind, fact_id, by=act.user, at=act.now, reason=body.reason,
+            if_match=if_match and if_match.strip('"'),
+        )  # fmt: skip
         return _answer(done)
 
 

@@ -34,7 +34,11 @@ from service.domain.versions import NewVersion
 LEFT = "left_the_extract"
 NO_LONGER = "no_longer_supplied"
 UNMAPPED = "unmapped_"
-_ENDS = frozenset({"ended_on", "end_reason", "disposed_on", "disposal"})
+# A blank where an end stood opens the fact again: a source that no longer says it ended ends nothing.
+_ENDS = frozenset({
+    "ended_on", "end_reason", "disposed_on", "disposal", "step_decided_on", "outcome", "outcome_code",
+    "court_application_on",
+})  # fmt: skip
 _LONGEST_REF = 160
 T = TypeVar("T", Team, Worker)
 
@@ -91,8 +95,8 @@ class Comparison:
         self._reference(extract)
         said = {ref for claim in extract.claims if (ref := self._claim(claim))}
         self._mark_absent(extract, said)
-        for refusal in self.plan.refusals:
-            self.plan.tally[refusal.dataset, "refused"] += 1
+        for dataset, _ in {(refusal.dataset, refusal.row) for refusal in self.plan.refusals}:
+            self.plan.tally[dataset, "refused"] += 1
         return self.plan
 
     def _introduce(self, extract: Extract) -> None:

@@ -218,9 +218,23 @@ def _held(session: Session, kind: str, fact_id: str, *, by: User, at: datetime) 
     return somebody(session, to=by, today=london_day(at), person_id=person_id), versions
 
 
-def approve(session: Session, kind: str, fact_id: str, *, by: User, at: datetime, reason: str | None) -> Entered:
-    """Let what waits on a fact count, with all that was entered in the same act. Never one's own entry."""
+def approve(
+    session: Session,
+    kind: str,
+    fact_id: str,
+    *,
+    by: User,
+    at: datetime,
+    reason: str | None,
+    if_match: str | None = None,
+) -> Entered:
+    """Let what waits on a fact count, with all that was entered in the same act. Never one's own entry.
+
+    With `if_match`, only as the approver read it: nothing said since is approved unseen.
+    """
     person, versions = _held(session, kind, fact_id, by=by, at=at)
+    if if_match is not None and etag_of(versions) != if_match:
+        raise Stale
     waiting = [v for v in versions if v.known and v.known.effective_at is None]
     if not waiting:
         raise NothingToApprove

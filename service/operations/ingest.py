@@ -250,7 +250,7 @@ def _report(prepared: Prepared, compared: Plan, *, state: str) -> dict[str, Any]
             compared.versions or compared.teams or compared.workers or compared.new_people
         ),
         "proposed_matches": [{"dataset": name, "row": row} for name, row in compared.proposed_matches[:REFUSALS_SHOWN]],
-        "refused": len(refused),
+        "refused": len({(r.dataset, r.row) for r in refused}),
         "refusals": [
             {"dataset": r.dataset, "row": r.row, "field": r.field, "code": r.code, "allowed": r.allowed}
             for r in refused[:REFUSALS_SHOWN]

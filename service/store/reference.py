@@ -1,7 +1,7 @@
 """Teams, workers and the localities, areas and services they belong to, as known at a moment."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,20 +13,27 @@ from service.store.record import known_at
 from service.store.schema import org_unit, team, worker
 
 UNITS = ("area", "locality", "service")
-_TEAM = ("code", "title", "team_type", "area_code", "locality_code", "service_code")
+_TEAM = tuple(f.name for f in fields(Team))
 
 
 def teams(session: Session, moment: datetime | None = None) -> dict[str, Team]:
-    """Code -> team with the titles of its area, locality and service."""
-    titles = {(unit, code): title for unit, code, title in session.execute(select(org_unit))}
+    """Code -> team, with the titles its area, locality and service had then (from any of their teams), else codes."""
     columns = [team.c[name] for name in _TEAM]
-    found = {}
-    for row in session.execute(select(*columns).where(known_at(team, moment))):
-        unit_titles: dict[str, Any] = {
-            f"{unit}_title": titles.get((unit, getattr(row, f"{unit}_code"))) for unit in UNITS
-        }
-        found[row.code] = Team(**row._mapping, **unit_titles)
-    return found
+    found = [
+        Team(*row) for row in session.execute(select(*columns).where(known_at(team, moment)).order_by(team.c.code))
+    ]
+    titles = {
+        (unit, getattr(each, f"{unit}_code")): title
+        for each in found
+        for unit in UNITS
+        if (title := getattr(each, f"{unit}_title")) is not None
+    }
+    return {each.code: replace(each, **_titled(each, titles)) for each in found}
+
+
+def _titled(each: Team, titles: dict[tuple[str, str | None], str]) -> dict[str, Any]:
+    codes = {unit: getattr(each, f"{unit}_code") for unit in UNITS}
+    return {f"{unit}_title": titles.get((unit, code), code) for unit, code in codes.items()}
 
 
 def workers(session: Session, moment: datetime | None = None) -> dict[str, Worker]:
@@ -41,7 +48,7 @@ def remember_teams(session: Session, changed: Iterable[Team], *, at: datetime) -
     """Add versions of teams, and any locality, area or service they are the first to name."""
     rows, units = [], {}
     for each in changed:
-        rows.append({name: getattr(each, name) for name in _TEAM})
+        rows.append(asdict(each))
         for unit in UNITS:
             code = getattr(each, f"{unit}_code")
             if code:

@@ -148,7 +148,7 @@ withdrawal = Table(
     id_column("audit_id", nullable=False),
 )
 
-# Localities, areas and services: codes that teams name.
+# Localities, areas and services as last named. A past tracker reads the titles that its teams had then.
 org_unit = Table(
     "org_unit",
     METADATA,
@@ -166,8 +166,11 @@ team = Table(
     Column("title", String(255)),
     Column("team_type", String(60)),
     Column("area_code", String(60)),
+    Column("area_title", String(200)),
     Column("locality_code", String(60)),
+    Column("locality_title", String(200)),
     Column("service_code", String(60)),
+    Column("service_title", String(200)),
 )
 
 worker = Table(

@@ -303,7 +303,10 @@ STATUSES = st.builds(
 STAGES = st.builds(PreProceedings, started_on=DAYS, step_decided_on=DAYS, review_meetings=st.none() | st.integers(0, 3))
 CALLS = st.integers(1, 5).map(lambda n: a_contact(f"2020-06-0{n}T09:00:00+00:00"))
 VALUES = st.one_of(PLACES, STATUSES, STAGES, CALLS)
-ENDS = {"ended_on", "end_reason", "disposed_on", "disposal"}
+ENDS = {
+    "ended_on", "end_reason", "disposed_on", "disposal", "step_decided_on", "outcome", "outcome_code",
+    "court_application_on",
+}  # fmt: skip
 
 
 @settings(max_examples=200, deadline=None)

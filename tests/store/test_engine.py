@@ -171,7 +171,7 @@ def rounds(engine: Engine, count: int, act: Callable[[], None], *, writers: int 
     return len(published[-1][1]), sum(map(len, late))
 
 
-@pytest.mark.parametrize("count", [20, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.long)])
 def test_nothing_recorded_by_a_fixed_moment_appears_afterwards(count: int, engine: Engine) -> None:
     """Writers stamp, dawdle and commit; a moment fixed meanwhile waits for those who stamped before it."""
 
