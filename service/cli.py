@@ -1,5 +1,6 @@
 """`los`: migrate, serve, demo and token; shells over operations."""
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -114,7 +115,11 @@ def asgi() -> object:
     from service.app import create_app
 
     log_as_json()
-    return create_app(_settings())
+    app = create_app(_settings())
+    # A whole-county tracker makes tens of thousands of short-lived values: look for cycles less often.
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
+    return app
 
 
 @app.command()

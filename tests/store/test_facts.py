@@ -1,11 +1,17 @@
 """The SELECTs that bring facts back: as true by a London day, as known by a moment, whole and in order."""
 
-from datetime import date
+from dataclasses import MISSING
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlmodel import Session
 
+from service.domain.assembly import assemble
+from service.domain.cohorts import COHORTS
 from service.domain.facts import (
     KINDS,
     Accommodation,
@@ -16,7 +22,10 @@ from service.domain.facts import (
     PreProceedings,
     PreProceedingsOutcome,
     Source,
+    field_types,
 )
+from service.domain.policy import DEFAULT_POLICY
+from service.domain.rules import judge
 from service.domain.versions import NewVersion
 from service.domain.viewpoint import Viewpoint
 from service.store import facts, people, record
@@ -161,6 +170,83 @@ def test_an_application_disposed_of_is_out_of_view(held: Held) -> None:
     held.keep(an_application("2020-02-03", disposed_on="2020-07-30"))
     assert held.session.scalars(facts.in_view(Viewpoint(day("2020-07-31"), NOW))).all() == []
     assert held.session.scalars(facts.in_view(Viewpoint(day("2020-07-30"), NOW))).all() != []
+
+
+FRIDAY = day("2020-07-31")
+WORDS: dict[tuple[str, str], list[Any]] = {
+    ("accommodation", "code"): ["U", "S", "X", "V", "R", "G", None],
+    ("legal_status", "code"): ["C2", "V3", None],
+    ("pre_proceedings", "outcome_code"): ["B", None],
+}
+Kept = list[tuple[Fact, int, Source, int]]
+"""A fact, which of its kind it is a version of, whose, and how many hours before the morning it was recorded."""
+
+
+def _value(kind: str, name: str, python: type) -> st.SearchStrategy[Any]:
+    near = st.integers(-400, 40).map(lambda n: FRIDAY + timedelta(days=n)) | st.integers(-2, 2).map(
+        lambda n: FRIDAY + timedelta(days=n)
+    )
+    if (kind, name) in WORDS:
+        return st.sampled_from(WORDS[kind, name])
+    if issubclass(python, datetime):
+        return near.map(lambda on: moment(f"{on}T10:00"))
+    if issubclass(python, date):
+        return st.none() | near
+    if issubclass(python, StrEnum):
+        return st.none() | st.sampled_from(list(python))
+    return st.none() | {bool: st.booleans(), int: st.integers(0, 2)}.get(python, st.just("W1"))
+
+
+def _facts_of(kind: str) -> st.SearchStrategy[Fact]:
+    fields_of = {name: _value(kind, name, python) for name, python in field_types(KINDS[kind]).items()}
+    said = KINDS[kind].__dataclass_fields__
+    needed = {n: s.filter(lambda v: v is not None) for n, s in fields_of.items() if "default" not in _given(said[n])}
+    bases = {n: s.filter(lambda v: v is not None) for n, s in fields_of.items() if n.endswith("_basis")}
+    return st.builds(KINDS[kind], **(fields_of | needed | bases))
+
+
+def _given(field: Any) -> set[str]:
+    return {"default"} if field.default is not MISSING else set()
+
+
+KEPT = st.lists(
+    st.tuples(
+        st.sampled_from(sorted(KINDS)).flatmap(_facts_of),
+        st.integers(0, 1), st.sampled_from([Source.ECLIPSE, Source.API]), st.integers(0, 9),
+    ),
+    min_size=1, max_size=6, unique_by=lambda kept: (kept[0].kind, kept[1], kept[2]),
+)  # fmt: skip
+
+
+def nobody_with_a_clock_is_out_of_view(session: Session, kept: Kept) -> None:
+    example = session.begin_nested()
+    try:
+        _in_view_if_judged(Held(session), kept)
+    finally:
+        example.rollback()
+
+
+def _in_view_if_judged(held: Held, kept: Kept) -> None:
+    for fact, which, source, hours in kept:
+        fact_id = f"{fact.kind}-{which}-{held.person_id}"[-36:]
+        held.keep(fact, fact_id=fact_id, source=source, at=f"2020-07-30T{10 + hours}:00")
+    view = Viewpoint(FRIDAY, NOW)
+    versions = facts.of_people(held.session, [k for k in KINDS if k != "contact"], [held.person_id], view)
+    versions += facts.latest_contacts(held.session, [held.person_id], view)
+    whole = assemble(versions, person_id=held.person_id, as_at=FRIDAY)
+    found = judge(whole, COHORTS, as_at=FRIDAY, policy=DEFAULT_POLICY, supplied=frozenset(KINDS), within=True)
+    if found or (whole.missing_on(FRIDAY) and not whole.gone_on(FRIDAY)):
+        assert held.person_id in held.session.scalars(facts.in_view(view)).all(), [finding.cohort for finding in found]
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+@settings(
+    max_examples=400, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
+@given(kept=KEPT)
+def test_everybody_a_rule_finds_something_for_is_in_view(session: Session, kept: Kept) -> None:
+    nobody_with_a_clock_is_out_of_view(session, kept)
 
 
 def test_which_kinds_any_source_has_ever_supplied(held: Held) -> None:
