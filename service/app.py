@@ -26,6 +26,9 @@ Every answer is as at a London date and as known at a moment. Every number is n 
 explains itself. Errors are `application/problem+json` with a stable `code`, and never repeat what was sent."""
 
 
+NEEDED = frozenset({"idempotency-key"})
+
+
 def utc_now() -> datetime:
     """The one place where the service looks at the clock."""
     return datetime.now(UTC)
@@ -41,7 +44,7 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
-        openapi_tags=[],
+        redirect_slashes=False,
         lifespan=_open,
     )
     app.state.door = door(settings, clock)
@@ -94,6 +97,9 @@ def _sign_in(app: FastAPI) -> None:
             for operation in verbs.values():
                 if path.startswith(PREFIX):
                     operation["security"] = [{"token": []}]
+                for parameter in operation.get("parameters", []):
+                    if parameter["name"] in NEEDED:  # refused with a status of their own, not by validation
+                        parameter["required"] = True
         return document
 
     app.openapi = described  # type: ignore[method-assign]

@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 from alembic.config import Config
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from service.app import log_as_json, utc_now
 from service.domain.access import DEFAULT_SCOPE, WITHOUT_CODE, Role
 from service.domain.dates import london_day
-from service.errors import Refused, SettingsRefused
+from service.errors import Busy, Refused, SettingsRefused
 from service.settings import Settings, from_environment
 
 app = typer.Typer(help="Line of Sight", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -217,5 +218,17 @@ def _account(session: Session, settings: Settings, role: Role, name: str | None,
     return made, subject
 
 
+def main() -> None:
+    """`los`, with what a person at a prompt can act on in place of a traceback when the database is away."""
+    try:
+        app()
+    except (Busy, OperationalError) as error:
+        typer.echo(
+            f"The database does not answer ({type(error).__name__}): is it running, and LOS_DATABASE_URL right?",
+            err=True,
+        )
+        raise SystemExit(1) from None
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -10,11 +10,11 @@ class Refused(Exception):
     code: ClassVar[str] = "bad_request"
     title: ClassVar[str] = "The request cannot be done"
 
-    def __init__(self, *fields: tuple[str, str, str], detail: str = "", retry_after: int | None = None) -> None:
+    def __init__(self, *fields: tuple[str, str, str], retry_after: int | None = None, about: str | None = None) -> None:
         super().__init__(self.code)
         self.fields = fields
-        self.detail = detail
         self.retry_after = retry_after
+        self.about = about  # whom the refused request was about: for the audit, never for the answer
 
 
 class NotSignedIn(Refused):
@@ -71,6 +71,14 @@ class ContactTooOld(Unprocessable):
 
 class OwnEntry(Refused):
     status, code, title = 403, "own_entry", "An entry is approved by somebody else than its author"
+
+
+class OwnAccount(Refused):
+    status, code, title = 403, "own_account", "Your own account is changed by another administrator"
+
+
+class NeedsManager(Refused):
+    status, code, title = 403, "needs_manager", "Taking back danger, or what somebody else said, needs a manager"
 
 
 class NothingToApprove(Conflict):

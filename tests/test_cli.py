@@ -162,7 +162,7 @@ def test_what_is_served_logs_one_json_object_a_line_and_nothing_of_what_was_aske
                 assert client.get("/health/ready").status_code == 200
                 headers = {"Authorization": f"Bearer {token}"}
                 answer = client.get("/v1/tracker", params={"locality": "canary-query"}, headers=headers)
-                assert answer.status_code == 200
+                assert answer.status_code == 422
                 assert "server" not in answer.headers
                 assert client.get("/v1/people/canary-path", headers=headers).status_code == 404
         finally:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service.app import create_app
 
+from service.app import create_app
 from service.domain.access import Permission
 from service.settings import Settings
 

@@ -192,7 +192,7 @@ class Village:
 
     def get(self, who: str, path: str, **params: Any) -> httpx.Response:
         """A read by somebody."""
-        return self.client.get(path, params=params, headers=self.headers(who))
+        return self.client.get(path, params=params or None, headers=self.headers(who))
 
     def post(self, who: str, path: str, body: object, *, key: str | None = None, **more: str) -> httpx.Response:
         """A write by somebody, under a key of its own unless one is given."""

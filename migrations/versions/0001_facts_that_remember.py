@@ -147,6 +147,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("profile", "source", "run_id", name=op.f("uq_batch_profile_source_run_id")),
     )
     op.create_table(
+        "deployment",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("value", sa.String(length=200), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_deployment")),
+    )
+    op.create_table(
         "fact_alias",
         sa.Column("alias_id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
@@ -185,8 +191,8 @@ def upgrade() -> None:
     op.create_table(
         "org_unit",
         sa.Column("unit", sa.String(length=20), nullable=False),
-        sa.Column("code", sa.String(length=60), nullable=False),
-        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("code", sa.String(length=64), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("unit", "code", name=op.f("pk_org_unit")),
     )
     op.create_table(
@@ -198,17 +204,17 @@ def upgrade() -> None:
     )
     op.create_table(
         "team",
-        sa.Column("code", sa.String(length=60), nullable=False),
+        sa.Column("code", sa.String(length=64), nullable=False),
         sa.Column("recorded_at", UTCDateTime(), nullable=False),
         sa.Column("superseded_at", UTCDateTime(), nullable=True),
-        sa.Column("title", sa.String(length=255), nullable=True),
-        sa.Column("team_type", sa.String(length=60), nullable=True),
-        sa.Column("area_code", sa.String(length=60), nullable=True),
-        sa.Column("area_title", sa.String(length=200), nullable=True),
-        sa.Column("locality_code", sa.String(length=60), nullable=True),
-        sa.Column("locality_title", sa.String(length=200), nullable=True),
-        sa.Column("service_code", sa.String(length=60), nullable=True),
-        sa.Column("service_title", sa.String(length=200), nullable=True),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("team_type", sa.Text(), nullable=True),
+        sa.Column("area_code", sa.String(length=64), nullable=True),
+        sa.Column("area_title", sa.Text(), nullable=True),
+        sa.Column("locality_code", sa.String(length=64), nullable=True),
+        sa.Column("locality_title", sa.Text(), nullable=True),
+        sa.Column("service_code", sa.String(length=64), nullable=True),
+        sa.Column("service_title", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("code", "recorded_at", name=op.f("pk_team")),
     )
     op.create_table(
@@ -271,9 +277,9 @@ def upgrade() -> None:
         sa.Column("ref", sa.String(length=100), nullable=False),
         sa.Column("recorded_at", UTCDateTime(), nullable=False),
         sa.Column("superseded_at", UTCDateTime(), nullable=True),
-        sa.Column("name", sa.String(length=300), nullable=True),
-        sa.Column("role", sa.String(length=100), nullable=True),
-        sa.Column("team_code", sa.String(length=60), nullable=True),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("role", sa.Text(), nullable=True),
+        sa.Column("team_code", sa.String(length=64), nullable=True),
         sa.Column("started_on", sa.Date(), nullable=True),
         sa.Column("ended_on", sa.Date(), nullable=True),
         sa.PrimaryKeyConstraint("ref", "recorded_at", name=op.f("pk_worker")),
@@ -281,7 +287,7 @@ def upgrade() -> None:
     op.create_table(
         "batch_dataset",
         sa.Column("batch_id", sa.String(length=36), nullable=False),
-        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
         sa.Column("recorded_at", UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["batch_id"], ["batch.batch_id"], name=op.f("fk_batch_dataset_batch_id")),
@@ -382,6 +388,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_accommodation")),
     )
     with op.batch_alter_table("fact_accommodation", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_accommodation_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_accommodation_person",
             ["person_id"],
@@ -390,7 +397,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_accommodation_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_accommodation_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_accommodation_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_accommodation_current",
@@ -464,6 +470,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_allocation")),
     )
     with op.batch_alter_table("fact_allocation", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_allocation_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_allocation_person",
             ["person_id"],
@@ -472,7 +479,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_allocation_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_allocation_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_allocation_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_allocation_current",
@@ -592,6 +598,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_care_leaver_status")),
     )
     with op.batch_alter_table("fact_care_leaver_status", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_care_leaver_status_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_care_leaver_status_person",
             ["person_id"],
@@ -600,7 +607,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_care_leaver_status_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_care_leaver_status_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_care_leaver_status_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_care_leaver_status_current",
@@ -698,6 +704,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_care_proceedings")),
     )
     with op.batch_alter_table("fact_care_proceedings", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_care_proceedings_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_care_proceedings_person",
             ["person_id"],
@@ -706,7 +713,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_care_proceedings_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_care_proceedings_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_care_proceedings_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_care_proceedings_current",
@@ -776,6 +782,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_child_protection_plan")),
     )
     with op.batch_alter_table("fact_child_protection_plan", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_child_protection_plan_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_child_protection_plan_person",
             ["person_id"],
@@ -784,7 +791,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_child_protection_plan_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_child_protection_plan_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_child_protection_plan_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_child_protection_plan_current",
@@ -842,6 +848,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_cla_review")),
     )
     with op.batch_alter_table("fact_cla_review", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_cla_review_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_cla_review_person",
             ["person_id"],
@@ -850,7 +857,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_cla_review_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_cla_review_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_cla_review_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_cla_review_current",
@@ -979,6 +985,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_contact")),
     )
     with op.batch_alter_table("fact_contact", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_contact_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_contact_latest", ["person_id", "outcome", "occurred_at"], unique=False)
         batch_op.create_index(
             "ix_fact_contact_person",
@@ -987,7 +994,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
-        batch_op.create_index("ix_fact_contact_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_contact_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_contact_current",
@@ -1045,6 +1051,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_cp_review")),
     )
     with op.batch_alter_table("fact_cp_review", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_cp_review_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_cp_review_person",
             ["person_id"],
@@ -1053,7 +1060,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_cp_review_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_cp_review_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_cp_review_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_cp_review_current",
@@ -1111,6 +1117,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_legal_status")),
     )
     with op.batch_alter_table("fact_legal_status", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_legal_status_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_legal_status_person",
             ["person_id"],
@@ -1119,7 +1126,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_legal_status_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_legal_status_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_legal_status_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_legal_status_current",
@@ -1191,6 +1197,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_missing_episode")),
     )
     with op.batch_alter_table("fact_missing_episode", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_missing_episode_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_missing_episode_person",
             ["person_id"],
@@ -1199,7 +1206,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_missing_episode_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_missing_episode_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_missing_episode_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_missing_episode_current",
@@ -1258,6 +1264,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_period_of_care")),
     )
     with op.batch_alter_table("fact_period_of_care", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_period_of_care_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_period_of_care_person",
             ["person_id"],
@@ -1266,7 +1273,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_period_of_care_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_period_of_care_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_period_of_care_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_period_of_care_current",
@@ -1376,6 +1382,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_permanence_plan")),
     )
     with op.batch_alter_table("fact_permanence_plan", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_permanence_plan_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_permanence_plan_person",
             ["person_id"],
@@ -1384,7 +1391,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_permanence_plan_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_permanence_plan_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_permanence_plan_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_permanence_plan_current",
@@ -1447,6 +1453,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_person")),
     )
     with op.batch_alter_table("fact_person", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_person_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_person_person",
             ["person_id"],
@@ -1455,7 +1462,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_person_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_person_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_person_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_person_current",
@@ -1517,6 +1523,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_placement")),
     )
     with op.batch_alter_table("fact_placement", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_placement_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_placement_person",
             ["person_id"],
@@ -1525,7 +1532,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_placement_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_placement_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_placement_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_placement_current",
@@ -1583,6 +1589,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_plan_count")),
     )
     with op.batch_alter_table("fact_plan_count", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_plan_count_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_plan_count_person",
             ["person_id"],
@@ -1591,7 +1598,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_plan_count_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_plan_count_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_plan_count_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_plan_count_current",
@@ -1673,6 +1679,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_pre_proceedings")),
     )
     with op.batch_alter_table("fact_pre_proceedings", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_pre_proceedings_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_pre_proceedings_person",
             ["person_id"],
@@ -1681,7 +1688,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_pre_proceedings_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_pre_proceedings_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_pre_proceedings_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_pre_proceedings_current",
@@ -1753,6 +1759,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("version_id", name=op.f("pk_fact_responsibility")),
     )
     with op.batch_alter_table("fact_responsibility", schema=None) as batch_op:
+        batch_op.create_index("ix_fact_responsibility_fact", ["fact_id"], unique=False)
         batch_op.create_index(
             "ix_fact_responsibility_person",
             ["person_id"],
@@ -1761,7 +1768,6 @@ def upgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.create_index("ix_fact_responsibility_person_all", ["person_id"], unique=False)
-        batch_op.create_index("ix_fact_responsibility_fact", ["fact_id"], unique=False)
         batch_op.create_index("ix_fact_responsibility_recorded", ["recorded_at"], unique=False)
         batch_op.create_index(
             "uq_fact_responsibility_current",
@@ -1773,7 +1779,7 @@ def upgrade() -> None:
 
     op.create_table(
         "person_identifier",
-        sa.Column("eclipse_id", sa.String(length=48), nullable=False),
+        sa.Column("eclipse_id", sa.String(length=64), nullable=False),
         sa.Column("person_id", sa.String(length=36), nullable=False),
         sa.Column("recorded_at", UTCDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["person_id"], ["person.person_id"], name=op.f("fk_person_identifier_person_id")),
@@ -1784,9 +1790,9 @@ def upgrade() -> None:
 
     op.create_table(
         "post",
-        sa.Column("code", sa.String(length=60), nullable=False),
+        sa.Column("code", sa.String(length=120), nullable=False),
         sa.Column("title", sa.String(length=200), nullable=False),
-        sa.Column("area_code", sa.String(length=60), nullable=True),
+        sa.Column("area_code", sa.String(length=64), nullable=True),
         sa.Column("holder_user_id", sa.String(length=36), nullable=True),
         sa.ForeignKeyConstraint(["holder_user_id"], ["user_account.user_id"], name=op.f("fk_post_holder_user_id")),
         sa.PrimaryKeyConstraint("code", name=op.f("pk_post")),
@@ -1847,22 +1853,16 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("code", sa.String(length=60), nullable=False),
+        sa.Column("code", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["user_id"], ["user_account.user_id"], name=op.f("fk_user_scope_user_id")),
         sa.PrimaryKeyConstraint("user_id", "kind", "code", name=op.f("pk_user_scope")),
     )
-    op.create_table(
-        "deployment",
-        sa.Column("name", sa.String(length=40), nullable=False),
-        sa.Column("value", sa.String(length=200), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_deployment")),
-    )
+    # ### end Alembic commands ###
     _guard()
 
 
 def downgrade() -> None:
     _unguard()
-    op.drop_table("deployment")
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_table("user_scope")
     op.drop_table("user_role")
@@ -1878,13 +1878,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_responsibility_recorded")
-        batch_op.drop_index("ix_fact_responsibility_fact")
         batch_op.drop_index("ix_fact_responsibility_person_all")
         batch_op.drop_index(
             "ix_fact_responsibility_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_responsibility_fact")
 
     op.drop_table("fact_responsibility")
     with op.batch_alter_table("fact_pre_proceedings", schema=None) as batch_op:
@@ -1894,13 +1894,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_pre_proceedings_recorded")
-        batch_op.drop_index("ix_fact_pre_proceedings_fact")
         batch_op.drop_index("ix_fact_pre_proceedings_person_all")
         batch_op.drop_index(
             "ix_fact_pre_proceedings_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_pre_proceedings_fact")
 
     op.drop_table("fact_pre_proceedings")
     with op.batch_alter_table("fact_plan_count", schema=None) as batch_op:
@@ -1910,13 +1910,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_plan_count_recorded")
-        batch_op.drop_index("ix_fact_plan_count_fact")
         batch_op.drop_index("ix_fact_plan_count_person_all")
         batch_op.drop_index(
             "ix_fact_plan_count_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_plan_count_fact")
 
     op.drop_table("fact_plan_count")
     with op.batch_alter_table("fact_placement", schema=None) as batch_op:
@@ -1926,13 +1926,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_placement_recorded")
-        batch_op.drop_index("ix_fact_placement_fact")
         batch_op.drop_index("ix_fact_placement_person_all")
         batch_op.drop_index(
             "ix_fact_placement_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_placement_fact")
 
     op.drop_table("fact_placement")
     with op.batch_alter_table("fact_person", schema=None) as batch_op:
@@ -1942,13 +1942,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_person_recorded")
-        batch_op.drop_index("ix_fact_person_fact")
         batch_op.drop_index("ix_fact_person_person_all")
         batch_op.drop_index(
             "ix_fact_person_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_person_fact")
 
     op.drop_table("fact_person")
     with op.batch_alter_table("fact_permanence_plan", schema=None) as batch_op:
@@ -1958,13 +1958,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_permanence_plan_recorded")
-        batch_op.drop_index("ix_fact_permanence_plan_fact")
         batch_op.drop_index("ix_fact_permanence_plan_person_all")
         batch_op.drop_index(
             "ix_fact_permanence_plan_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_permanence_plan_fact")
 
     op.drop_table("fact_permanence_plan")
     with op.batch_alter_table("fact_period_of_care", schema=None) as batch_op:
@@ -1974,13 +1974,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_period_of_care_recorded")
-        batch_op.drop_index("ix_fact_period_of_care_fact")
         batch_op.drop_index("ix_fact_period_of_care_person_all")
         batch_op.drop_index(
             "ix_fact_period_of_care_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_period_of_care_fact")
 
     op.drop_table("fact_period_of_care")
     with op.batch_alter_table("fact_missing_episode", schema=None) as batch_op:
@@ -1990,13 +1990,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_missing_episode_recorded")
-        batch_op.drop_index("ix_fact_missing_episode_fact")
         batch_op.drop_index("ix_fact_missing_episode_person_all")
         batch_op.drop_index(
             "ix_fact_missing_episode_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_missing_episode_fact")
 
     op.drop_table("fact_missing_episode")
     with op.batch_alter_table("fact_legal_status", schema=None) as batch_op:
@@ -2006,13 +2006,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_legal_status_recorded")
-        batch_op.drop_index("ix_fact_legal_status_fact")
         batch_op.drop_index("ix_fact_legal_status_person_all")
         batch_op.drop_index(
             "ix_fact_legal_status_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_legal_status_fact")
 
     op.drop_table("fact_legal_status")
     with op.batch_alter_table("fact_cp_review", schema=None) as batch_op:
@@ -2022,13 +2022,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_cp_review_recorded")
-        batch_op.drop_index("ix_fact_cp_review_fact")
         batch_op.drop_index("ix_fact_cp_review_person_all")
         batch_op.drop_index(
             "ix_fact_cp_review_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_cp_review_fact")
 
     op.drop_table("fact_cp_review")
     with op.batch_alter_table("fact_contact", schema=None) as batch_op:
@@ -2038,13 +2038,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_contact_recorded")
-        batch_op.drop_index("ix_fact_contact_fact")
         batch_op.drop_index(
             "ix_fact_contact_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
         batch_op.drop_index("ix_fact_contact_latest")
+        batch_op.drop_index("ix_fact_contact_fact")
 
     op.drop_table("fact_contact")
     with op.batch_alter_table("fact_cla_review", schema=None) as batch_op:
@@ -2054,13 +2054,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_cla_review_recorded")
-        batch_op.drop_index("ix_fact_cla_review_fact")
         batch_op.drop_index("ix_fact_cla_review_person_all")
         batch_op.drop_index(
             "ix_fact_cla_review_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_cla_review_fact")
 
     op.drop_table("fact_cla_review")
     with op.batch_alter_table("fact_child_protection_plan", schema=None) as batch_op:
@@ -2070,13 +2070,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_child_protection_plan_recorded")
-        batch_op.drop_index("ix_fact_child_protection_plan_fact")
         batch_op.drop_index("ix_fact_child_protection_plan_person_all")
         batch_op.drop_index(
             "ix_fact_child_protection_plan_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_child_protection_plan_fact")
 
     op.drop_table("fact_child_protection_plan")
     with op.batch_alter_table("fact_care_proceedings", schema=None) as batch_op:
@@ -2086,13 +2086,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_care_proceedings_recorded")
-        batch_op.drop_index("ix_fact_care_proceedings_fact")
         batch_op.drop_index("ix_fact_care_proceedings_person_all")
         batch_op.drop_index(
             "ix_fact_care_proceedings_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_care_proceedings_fact")
 
     op.drop_table("fact_care_proceedings")
     with op.batch_alter_table("fact_care_leaver_status", schema=None) as batch_op:
@@ -2102,13 +2102,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_care_leaver_status_recorded")
-        batch_op.drop_index("ix_fact_care_leaver_status_fact")
         batch_op.drop_index("ix_fact_care_leaver_status_person_all")
         batch_op.drop_index(
             "ix_fact_care_leaver_status_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_care_leaver_status_fact")
 
     op.drop_table("fact_care_leaver_status")
     with op.batch_alter_table("fact_allocation", schema=None) as batch_op:
@@ -2118,13 +2118,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_allocation_recorded")
-        batch_op.drop_index("ix_fact_allocation_fact")
         batch_op.drop_index("ix_fact_allocation_person_all")
         batch_op.drop_index(
             "ix_fact_allocation_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_allocation_fact")
 
     op.drop_table("fact_allocation")
     with op.batch_alter_table("fact_accommodation", schema=None) as batch_op:
@@ -2134,13 +2134,13 @@ def downgrade() -> None:
             postgresql_where=sa.text("superseded_at IS NULL AND NOT proposed"),
         )
         batch_op.drop_index("ix_fact_accommodation_recorded")
-        batch_op.drop_index("ix_fact_accommodation_fact")
         batch_op.drop_index("ix_fact_accommodation_person_all")
         batch_op.drop_index(
             "ix_fact_accommodation_person",
             sqlite_where=sa.text("superseded_at IS NULL"),
             postgresql_where=sa.text("superseded_at IS NULL"),
         )
+        batch_op.drop_index("ix_fact_accommodation_fact")
 
     op.drop_table("fact_accommodation")
     op.drop_table("batch_dataset")
@@ -2162,6 +2162,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_fact_alias_key")
 
     op.drop_table("fact_alias")
+    op.drop_table("deployment")
     op.drop_table("batch")
     op.drop_table("audit_people")
     with op.batch_alter_table("audit_entry", schema=None) as batch_op:

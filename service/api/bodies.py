@@ -60,7 +60,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_moment_text), AfterValidator(
 Text = Annotated[StrictStr, Field(max_length=LONGEST_TEXT), AfterValidator(_composed)]
 Code = Annotated[StrictStr, Field(max_length=LONGEST_CODE), AfterValidator(_composed)]
 Whole = Annotated[StrictInt, Field(ge=0, le=10_000)]
-Id = Annotated[StrictStr, Field(min_length=1, max_length=48)]
+Id = Annotated[StrictStr, Field(min_length=1, max_length=64)]
 
 
 class Strict(BaseModel):

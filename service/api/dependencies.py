@@ -67,6 +67,7 @@ def _admitted(session: Session, subject: Subject, permission: Permission, reques
         raise NotSignedIn
     request.state.user_id = user.user_id
     request.state.permission = permission
+    session.info[audit.REQUEST_ID] = request.state.request_id
     if not user.may(permission):
         raise NotPermitted
     return user
@@ -122,6 +123,7 @@ class Look:
                 user = _admitted(session, self.subject, self.permission, self.request)
                 value, people = compute(Seen(session, user, now))
             with writing(self.door.engine, self.door.clock) as write:
+                write.session.info[audit.REQUEST_ID] = self.request.state.request_id
                 if users.access_version(write.session) != user.access_version:
                     continue
                 detail = {"path": self.request.url.path, "seen": len(people)}
@@ -162,6 +164,7 @@ def denied(request: Request, refused: Refused) -> None:
         return
     door = the_door(request)
     with writing(door.engine, door.clock) as write:
+        write.session.info[audit.REQUEST_ID] = request.state.request_id
         note_denied(write.session, request, refused, at=write.now)
 
 
@@ -169,7 +172,9 @@ def note_denied(session: Session, request: Request, refused: Refused, *, at: dat
     """Note a refusal of somebody signed in, in the transaction given."""
     permission = str(request.state.permission)
     detail = {"method": request.method, "route": route_of(request.scope), "permission": permission}
-    audit.note(session, "denied", by=request.state.user_id, at=at, outcome=refused.code, detail=detail)
+    audit.note(
+        session, "denied", by=request.state.user_id, at=at, outcome=refused.code, detail=detail, person_id=refused.about
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +189,8 @@ class View:
         today = london_day(now)
         if self.known_at is not None and self.known_at > now:
             raise Unprocessable(("known_at", "in_future", "a moment up to now"))
+        if self.known_at is not None and london_day(self.known_at) <= EARLIEST:
+            raise Unprocessable(("known_at", "out_of_range", "a moment after 1 January 1990"))
         if self.as_at is not None and not EARLIEST <= self.as_at <= today + LOOK_AHEAD:
             raise Unprocessable(("as_at", "out_of_range", "from 1990-01-01 to a year ahead"))
         return Viewpoint(self.as_at or today, self.known_at.astimezone(UTC) if self.known_at else now)

@@ -149,10 +149,10 @@ def routers() -> list[APIRouter]:
     """One router per kind of fact that people own."""
     made = []
     for kind, path in PATHS.items():
-        words = path.replace("-", " ").removesuffix("s") if not path.endswith("proceedings") else path.replace("-", " ")
+        words = kind.replace("_", " ").replace("cp ", "CP ").replace("cla ", "CLA ").replace("pre ", "pre-")
+        article = "" if kind in ("accommodation", "pre_proceedings", "care_proceedings") else "a "
+        words = article + words
         router = APIRouter(tags=[path], route_class=StrictRoute)
-        article = "an" if words[0] in "aeiou" else "a"
-        words = words if words in ("accommodation", "pre proceedings", "care proceedings") else f"{article} {words}"
         _add(router, _Noun(KINDS[kind], path, words, RECORDED_UNDER[kind]))
         made.append(router)
     return made

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 
 from service.api.dependencies import AskedView, Look, Seen, looking
 from service.api.described import needs, problems, shows
+from service.api.strict import StrictRoute
 from service.domain.access import Permission
 from service.domain.cohorts import COHORTS
 from service.domain.policy import DEFAULT_POLICY
@@ -14,7 +15,7 @@ from service.domain.viewpoint import Viewpoint
 from service.writers import words
 from service.writers.tracker_json import dump
 
-router = APIRouter(tags=["policy"])
+router = APIRouter(tags=["policy"], route_class=StrictRoute)
 EXAMPLE = {
     "as_at": "2020-07-31",
     "known_at": "2020-07-31T08:00:00Z",

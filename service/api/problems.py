@@ -51,6 +51,11 @@ WORDS = {
     "expected": "one of {}",
     "pattern": "text of the form {}",
 }
+# Two writers met at one key; the second may try again. Any other constraint that stops a write is our own fault.
+RACED = re.compile(
+    r"pk_idempotency_key|uq_batch_profile|uq_fact_\w+_current"
+    r"|UNIQUE constraint failed: (idempotency_key\.|batch\.profile|fact_\w+\.fact_id)"
+)
 log = structlog.get_logger()
 
 
@@ -78,6 +83,12 @@ def failed(error: Exception) -> Response:
     where = traceback.extract_tb(error.__traceback__)[-1]
     log.error("unhandled", kind=type(error).__name__, at=f"{Path(where.filename).name}:{where.lineno}")
     return answer(500, "failed", "The service failed; nothing of this request was kept")
+
+
+def raced(error: IntegrityError) -> bool:
+    """Whether a constraint stopped a write that may be tried again: by its name (PostgreSQL) or columns (SQLite)."""
+    told = getattr(error.orig, "diag", None)
+    return RACED.match((told.constraint_name or "") if told else str(error.orig)) is not None
 
 
 def fields_of(errors: Iterable[Any], *, within_body: bool = False) -> list[dict[str, str]]:
@@ -134,8 +145,13 @@ def install(app: FastAPI, denied: Callable[[Request, Refused], None]) -> None:
         log.warning("database_busy", kind=type(error).__name__)
         return problem(Busy(retry_after=2))
 
+    def stopped(request: Request, error: Exception) -> Response:
+        assert isinstance(error, IntegrityError)
+        return busy(request, error) if raced(error) else failed(error)
+
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
-    for kind in (OperationalError, IntegrityError, PoolTimeout):
+    app.add_exception_handler(IntegrityError, stopped)
+    for kind in (OperationalError, PoolTimeout):
         app.add_exception_handler(kind, busy)

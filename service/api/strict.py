@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from service.errors import Unprocessable
@@ -60,14 +61,31 @@ def announced(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+def _query_names(dependant: Dependant) -> set[str]:
+    """The query parameters a route takes, its dependencies' included."""
+    names = {field.alias for field in dependant.query_params}
+    return names.union(*(_query_names(each) for each in dependant.dependencies))
+
+
+def _check_query(request: Request, asked: set[str]) -> None:
+    """A misspelt filter must not read as none: every parameter is one the route takes, and comes once."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    if not set(names) <= asked:
+        raise Unprocessable(("?", "unknown_parameter", ", ".join(sorted(asked)) or "no parameters"))
+    if len(set(names)) < len(names):
+        raise Unprocessable(("?", "repeated_parameter", "each parameter once"))
+
+
 class StrictRoute(APIRoute):
-    """A route that reads its JSON body strictly before anything else looks at it. Raw bodies it leaves alone."""
+    """A route that takes only the query it names, and reads a JSON body strictly before anything else does."""
 
     def get_route_handler(self) -> Handler:
         """The handler, with the check in front."""
         handle = super().get_route_handler()
+        asked = _query_names(self.dependant)
 
         async def handler(request: Request) -> Response:
+            _check_query(request, asked)
             if self.body_field is not None:
                 if announced(request.headers.get("content-type", "")) != JSON:
                     raise Unprocessable(("content-type", "not_json", JSON))

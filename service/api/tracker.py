@@ -7,13 +7,14 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from service.api.dependencies import AskedView, Look, Seen, looking
 from service.api.described import needs, problems
+from service.api.strict import StrictRoute
 from service.domain.access import Permission
 from service.domain.tracker import Tracker
 from service.operations import tracker
 from service.operations.tracker import Filters
 from service.writers import page, sheets, tracker_json
 
-router = APIRouter(tags=["tracker"])
+router = APIRouter(tags=["tracker"], route_class=StrictRoute)
 TrackerReader = Annotated[Look, looking(Permission.READ_TRACKER)]
 Unit = Annotated[str | None, Query(max_length=60)]
 

@@ -252,9 +252,12 @@ def kept(before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = ())
     """`after` with every blank that follows a value filled from `before`, and a flag for each.
 
     A cell that could not be mapped is no blank: something new was said, and the old value no longer stands,
-    unless it was the worse (`_outlasts`): not understanding what is said ends no danger.
+    unless it was the worse (`_outlasts`): not understanding what is said ends no danger, whatever is said of a
+    place that could not be read.
     """
     unread = {flag.removeprefix(UNMAPPED) for flag in flags if flag.startswith(UNMAPPED)}
+    if "code" in unread and isinstance(before, Accommodation) and is_breach(before):
+        after = replace(after, suitable=before.suitable, unacceptable=before.unacceptable)  # type: ignore[call-arg]
     filled: dict[str, Any] = {}
     for name in (f.name for f in fields(after) if f.name != "known"):
         old, new = getattr(before, name), getattr(after, name)

@@ -27,7 +27,16 @@ from service.domain.second_person import lowers, weigh
 from service.domain.soundness import faults
 from service.domain.standing import stands, start_of
 from service.domain.versions import NewVersion
-from service.errors import Conflict, NotFound, NothingToApprove, NotPermitted, OwnEntry, Stale, Unprocessable
+from service.errors import (
+    Conflict,
+    NeedsManager,
+    NotFound,
+    NothingToApprove,
+    NotPermitted,
+    OwnEntry,
+    Stale,
+    Unprocessable,
+)
 from service.operations.lookup import somebody
 from service.store import audit, facts, record
 from service.store.people import Somebody
@@ -238,8 +247,8 @@ def approve(
     waiting = [v for v in versions if v.known and v.known.effective_at is None]
     if not waiting:
         raise NothingToApprove
-    if any(v.known and v.known.recorded_by == by.user_id for v in waiting):
-        raise OwnEntry
+    if by.user_id in facts.proposers_of(session, kind, fact_id):
+        raise OwnEntry  # also where a colleague has since corrected what one proposed
     audit_id = audit.note(
         session, f"approve.{kind}", by=by.user_id, at=at, person_id=person.person_id, detail={"fact_id": fact_id}
     )
@@ -256,7 +265,7 @@ def withdraw(session: Session, kind: str, fact_id: str, *, by: User, at: datetim
         raise Conflict(("fact_id", "from_a_feed", "a fact entered by hand; a feed's fact is corrected at its source"))
     authors = facts.authors_of(session, kind, fact_id)
     if not by.may(Permission.APPROVE_FACT) and (authors != {by.user_id} or lowers(stands(versions)[0])):
-        raise NotPermitted  # a worker takes back what only they said, and never danger: that needs a manager
+        raise NeedsManager  # a worker takes back what only they said, and never danger
     if lowers(stands(versions)[0]) and by.user_id in authors:
         raise OwnEntry
     audit_id = audit.note(

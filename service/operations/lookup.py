@@ -18,5 +18,5 @@ def somebody(
         raise NotFound  # nobody is named: never the first who happens to be in scope
     found = people.find(session, to, today, person_id=person_id, eclipse_id=eclipse_id)
     if found is None or (found.restricted and not to.opens_restricted):
-        raise NotFound
+        raise NotFound(about=people.meant(session, person_id=person_id, eclipse_id=eclipse_id))
     return found

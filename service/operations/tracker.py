@@ -36,6 +36,7 @@ def weekly(session: Session, *, to: User, view: Viewpoint, today: date, filters:
     cohorts = _chosen(filters)
     everybody = people.in_view(session, to, view, today)
     around = surroundings(session, view, scope=scope_of(to, filters))
+    _refuse_unknown_units(filters, around)
     shown = of_people(session, everybody, view, around.workers)
     if filters.said().keys() - {"cohort"}:
         shown = [facts for facts in shown if _inside(facts, around, filters)]
@@ -51,6 +52,20 @@ def _chosen(filters: Filters) -> tuple[Cohort, ...]:
         raise Unprocessable(("cohort", "unknown", ", ".join(c.code for c in COHORTS)))
     needs = {chosen[0].unknown_from} - {None}
     return tuple(c for c in COHORTS if c in chosen or c.code in needs)
+
+
+def _refuse_unknown_units(filters: Filters, around: Surroundings) -> None:
+    """A misspelt unit must not answer "0 of 0": codes are those of teams held at the viewpoint."""
+    teams = around.teams.values()
+    held: dict[str, set[str | None]] = {
+        "team": {team.code for team in teams},
+        "area": {team.area_code for team in teams},
+        "locality": {team.locality_code for team in teams},
+        "service": {team.service_code for team in teams},
+    }
+    for name, code in filters.said().items():
+        if name in held and code not in held[name]:
+            raise Unprocessable((name, "unknown", ", ".join(sorted(filter(None, held[name]))) or "none is held"))
 
 
 def scope_of(to: User, filters: Filters) -> dict[str, object]:

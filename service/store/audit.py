@@ -12,6 +12,8 @@ from sqlmodel import Session
 from service.store.schema import audit_entry, audit_people
 from service.store.types import new_id
 
+REQUEST_ID = "request_id"  # in `session.info`: the request boundary says which request a session serves
+
 
 def note(
     session: Session,
@@ -22,7 +24,6 @@ def note(
     person_id: str | None = None,
     people: Collection[str] | None = None,
     outcome: str = "done",
-    request_id: str | None = None,
     detail: Mapping[str, object] | None = None,
 ) -> str:
     """Add an entry and return its id. `detail` holds ids, codes and counts, never what a fact says."""
@@ -36,7 +37,7 @@ def note(
             person_id=person_id,
             people_set=None if people is None else _people_set(session, people),
             outcome=outcome,
-            request_id=request_id,
+            request_id=session.info.get(REQUEST_ID),
             detail=json.dumps(detail or {}, sort_keys=True, default=str),
         )
     )

@@ -150,6 +150,14 @@ def authors_of(session: Session, kind: str, fact_id: str) -> set[str]:
     return set(session.scalars(said.distinct()))
 
 
+def proposers_of(session: Session, kind: str, fact_id: str) -> set[str]:
+    """Everybody who had a hand in what waits on a fact, in versions since corrected too."""
+    table = FACTS[kind]
+    said = select(table.c.recorded_by).where(table.c.fact_id == fact_id, table.c.proposed)
+    approved = select(approval.c.version_id).where(approval.c.version_id == table.c.version_id).exists()
+    return set(session.scalars(said.where(not_(approved)).distinct()))
+
+
 def waiting_with(session: Session, kind: str, version_ids: Sequence[str]) -> list[str]:
     """Ids of the versions that wait for approval and were entered in the same acts as these."""
     table = FACTS[kind]
@@ -280,8 +288,9 @@ def _applied_and_not_disposed(table: Table, view: Viewpoint) -> ColumnElement[bo
     disposed = select(court.c.person_id).where(
         court.c.person_id == table.c.person_id,
         known_at(court, view.known_at),
+        court.c.issued_on <= view.as_at,
         court.c.disposed_on < view.as_at,
-        court.c.disposed_on >= table.c.court_application_on,
+        court.c.disposed_on > table.c.court_application_on,
     )
     return table.c.court_application_on.is_not(None) & not_(disposed.exists())
 

@@ -73,7 +73,12 @@ def visible(session: Session, user: User, today: date, *, after: str | None, lim
 def find(
     session: Session, user: User, today: date, *, person_id: str | None = None, eclipse_id: str | None = None
 ) -> Somebody | None:
-    """One person by either id, if in the user's scope; restricted or not is for the caller to weigh."""
+    """One person by either id, if in the user's scope; restricted or not is for the caller to weigh.
+
+    Raises ValueError where neither is given: nobody is named, never the first who happens to be visible.
+    """
+    if person_id is None and eclipse_id is None:
+        raise ValueError("a person is found by an id")
     condition = seen_by(user, today)
     if person_id is not None:
         condition &= person.c.person_id == person_id
@@ -82,6 +87,13 @@ def find(
             select(person_identifier.c.person_id).where(person_identifier.c.eclipse_id == eclipse_id)
         )
     return next(iter(_somebodies(session, condition, 1)), None)
+
+
+def meant(session: Session, *, person_id: str | None = None, eclipse_id: str | None = None) -> str | None:
+    """Whose id this is, in scope or not: only for the audit of a refusal."""
+    if person_id is not None:
+        return session.scalar(select(person.c.person_id).where(person.c.person_id == person_id))
+    return session.scalar(select(person_identifier.c.person_id).where(person_identifier.c.eclipse_id == eclipse_id))
 
 
 def _somebodies(session: Session, condition: ColumnElement[bool], limit: int | None = None) -> list[Somebody]:

@@ -106,7 +106,7 @@ person = Table(
 person_identifier = Table(
     "person_identifier",
     METADATA,
-    Column("eclipse_id", String(48), primary_key=True),
+    Column("eclipse_id", String(64), primary_key=True),
     id_column("person_id", ForeignKey("person.person_id"), nullable=False, index=True),
     Column("recorded_at", UTCDateTime(), nullable=False),
 )
@@ -153,24 +153,24 @@ org_unit = Table(
     "org_unit",
     METADATA,
     Column("unit", String(20), primary_key=True),
-    Column("code", String(60), primary_key=True),
-    Column("title", String(200), nullable=False),
+    Column("code", String(64), primary_key=True),
+    Column("title", Text(), nullable=False),
 )
 
 team = Table(
     "team",
     METADATA,
-    Column("code", String(60), primary_key=True),
+    Column("code", String(64), primary_key=True),
     Column("recorded_at", UTCDateTime(), primary_key=True),
     Column("superseded_at", UTCDateTime()),
-    Column("title", String(255)),
-    Column("team_type", String(60)),
-    Column("area_code", String(60)),
-    Column("area_title", String(200)),
-    Column("locality_code", String(60)),
-    Column("locality_title", String(200)),
-    Column("service_code", String(60)),
-    Column("service_title", String(200)),
+    Column("title", Text()),
+    Column("team_type", Text()),
+    Column("area_code", String(64)),
+    Column("area_title", Text()),
+    Column("locality_code", String(64)),
+    Column("locality_title", Text()),
+    Column("service_code", String(64)),
+    Column("service_title", Text()),
 )
 
 worker = Table(
@@ -179,9 +179,9 @@ worker = Table(
     Column("ref", String(100), primary_key=True),
     Column("recorded_at", UTCDateTime(), primary_key=True),
     Column("superseded_at", UTCDateTime()),
-    Column("name", String(300)),
-    Column("role", String(100)),
-    Column("team_code", String(60)),
+    Column("name", Text()),
+    Column("role", Text()),
+    Column("team_code", String(64)),
     Column("started_on", Date()),
     Column("ended_on", Date()),
 )
@@ -208,7 +208,7 @@ batch_dataset = Table(
     "batch_dataset",
     METADATA,
     id_column("batch_id", ForeignKey("batch.batch_id"), primary_key=True),
-    Column("name", String(60), primary_key=True),
+    Column("name", Text(), primary_key=True),
     Column("content", LargeBinary(), nullable=False),
     Column("recorded_at", UTCDateTime(), nullable=False),
 )

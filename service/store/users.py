@@ -48,7 +48,7 @@ class UserScope(SQLModel, table=True):
 
     user_id: str = Field(sa_column=id_column("user_id", ForeignKey("user_account.user_id"), primary_key=True))
     kind: ScopeKind = Field(sa_column=Column(code_column(ScopeKind, "kind"), primary_key=True))
-    code: str = Field(sa_column=Column(String(60), primary_key=True))
+    code: str = Field(sa_column=Column(String(64), primary_key=True))
 
 
 class AccessVersion(SQLModel, table=True):
@@ -65,9 +65,9 @@ class Post(SQLModel, table=True):
 
     __tablename__ = "post"
 
-    code: str = Field(sa_column=Column(String(60), primary_key=True))
+    code: str = Field(sa_column=Column(String(120), primary_key=True))
     title: str = Field(sa_column=Column(String(200), nullable=False))
-    area_code: str | None = Field(sa_column=Column(String(60)))
+    area_code: str | None = Field(sa_column=Column(String(64)))
     holder_user_id: str | None = Field(sa_column=id_column("holder_user_id", ForeignKey("user_account.user_id")))
 
 

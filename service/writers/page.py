@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import jinja2
 
-from service.domain.dates import in_words, london_day
+from service.domain.dates import counted, in_words, london_day
 from service.domain.tracker import Tracker
 
 LONDON = ZoneInfo("Europe/London")
@@ -19,6 +19,10 @@ def _day(day: date | None) -> str:
     return in_words(day) if day else "not known"
 
 
+def _age(hours: int) -> str:
+    return counted(hours, "hour") if hours < 48 else counted(hours // 24, "day")
+
+
 def _plain(code: str) -> str:
     return code.replace("_", " ").replace(":", ": ")
 
@@ -30,7 +34,7 @@ _TEMPLATES = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {"when": _when, "day": _day, "plain": _plain}
+_TEMPLATES.filters |= {"age": _age, "when": _when, "day": _day, "plain": _plain}
 
 
 def tracker(value: Tracker) -> bytes:

@@ -194,6 +194,8 @@ def test_a_retry_of_a_fact_is_one_fact(village: Village) -> None:
         ("accommodation", {"ended_on": "2020-07-28"}, ("ended_on", "before_start")),
         ("child_protection_plan", {"category": "XXX"}, ("category", "unknown")),
         ("pre_proceedings", {"started_on": None}, ("started_on", "missing")),
+        ("pre_proceedings", {"outcome": "step_down"}, ("step_decided_on", "missing")),
+        ("pre_proceedings", {"outcome": "issue"}, ("step_decided_on", "missing")),
         ("care_proceedings", {"disposed_on": "2020-07-05"}, ("disposed_on", "before_start")),
         ("missing_episode", {"started_on": "2020-08-02"}, ("started_on", "in_future")),
     ],

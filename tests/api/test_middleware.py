@@ -79,7 +79,7 @@ def test_a_line_a_request_is_one_json_object_without_query_or_name(
     said = lines.readouterr().out
     logged = [json.loads(line) for line in said.splitlines()]
     assert [(line["route"], line["status"]) for line in logged] == [
-        ("/v1/tracker", 200),
+        ("/v1/tracker", 422),
         ("/v1/people/{person_id}", 200),
         ("/v1/people/{person_id}", 404),
         ("none", 404),

@@ -1,8 +1,22 @@
 """Every way a request can end badly ends as a problem (RFC 9457) that says what is allowed."""
 
-import pytest
+from typing import Any
 
-from service.store import audit
+import pytest
+from sqlalchemy import Engine, insert
+from sqlalchemy.exc import IntegrityError
+
+from service.api.problems import raced
+from service.domain.facts import Source
+from service.domain.versions import NewVersion
+from service.store import audit, extracts, keys, people, record
+from service.store.engine import writing
+from service.store.extracts import Batch
+from service.store.keys import Answer
+from service.store.schema import deployment
+from service.store.types import new_id
+from tests.conftest import FRIDAY_MORNING, SetClock
+from tests.factories import a_place
 from tests.village import Village
 
 
@@ -79,3 +93,68 @@ def test_too_long_a_key_is_named_as_a_header(village: Village) -> None:
     assert {"path": "idempotency-key", "code": "string_too_long", "allowed": "at most 200 long"} in answer.json()[
         "fields"
     ]
+
+
+# --- what a constraint stops ---------------------------------------------------------------
+
+
+def _same_key(session: Any) -> None:
+    for _ in range(2):
+        keys.keep(session, "u", "k", Answer("0" * 64, 201, b"{}"), at=FRIDAY_MORNING)
+
+
+def _same_run(session: Any) -> None:
+    for _ in range(2):
+        batch = Batch(
+            batch_id=new_id(FRIDAY_MORNING), profile="ssd", source=Source.ECLIPSE, run_id="r", digest="0" * 64,
+            extracted_at=FRIDAY_MORNING, state="open", manifest={}, report=None, created_by="u",
+        )  # fmt: skip
+        extracts.open_batch(session, batch, at=FRIDAY_MORNING)
+
+
+def _same_stream(session: Any) -> None:
+    person_id = new_id(FRIDAY_MORNING)
+    people.add(session, {"Zq-canary": person_id}, at=FRIDAY_MORNING)
+    for _ in range(2):
+        version = NewVersion(fact=a_place(), person_id=person_id, fact_id="f", source=Source.API)
+        record.append(session, [version], by="u", at=FRIDAY_MORNING, audit_id="a")
+
+
+def _same_person(session: Any) -> None:
+    for _ in range(2):
+        people.add(session, {"Zq-canary": new_id(FRIDAY_MORNING)}, at=FRIDAY_MORNING)
+
+
+def _nobody(session: Any) -> None:
+    version = NewVersion(fact=a_place(), person_id="zq-canary", fact_id="f", source=Source.API)
+    record.append(session, [version], by="u", at=FRIDAY_MORNING, audit_id="a")
+
+
+def _nameless(session: Any) -> None:
+    session.execute(insert(deployment).values(name=None, value="idempotency_key.key"))
+
+
+@pytest.mark.parametrize(
+    ("write", "expected"),
+    [(_same_key, True), (_same_run, True), (_same_stream, True), (_same_person, False), (_nobody, False),
+     (_nameless, False)],
+)  # fmt: skip
+def test_only_writers_who_met_at_one_key_may_try_again(
+    write: Any, expected: bool, engine: Engine, clock: SetClock
+) -> None:
+    with pytest.raises(IntegrityError) as stopped, writing(engine, clock) as under_way:
+        write(under_way.session)
+        under_way.session.flush()
+    assert raced(stopped.value) is expected
+
+
+@pytest.mark.parametrize(("write", "status", "code"), [(_same_key, 503, "busy"), (_same_person, 500, "failed")])
+def test_a_fault_of_our_own_is_not_called_busy(
+    write: Any, status: int, code: str, village: Village, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "note", lambda session, *_, **__: write(session))
+    answer = village.get("chief", "/v1/people")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert shape(answer) == {"type", "title", "status", "code"}
+    assert "canary" not in answer.text
+    assert ("retry-after" in answer.headers) is (status == 503)

@@ -151,7 +151,6 @@ def test_scope_says_how_far_the_reader_sees(village: Village) -> None:
         ({"team": "north_pt"}, ["NO1"]),
         ({"service": "children"}, []),
         ({"service": "care_leavers", "locality": "exeter"}, ["EX1", None, "EX3", "EX4"]),
-        ({"locality": "nowhere"}, []),
         ({"locality": "north", "team": "exeter_pt"}, []),
     ],
 )
@@ -159,6 +158,30 @@ def test_filters_narrow_what_is_counted(village: Village, asked: dict[str, str],
     table = village.cohort("chief", UNSUITABLE, **asked)
     assert sorted(map(str, people_of(table))) == sorted(map(str, people))
     assert table["count"] == len(people)
+
+
+@pytest.mark.parametrize(
+    ("query", "path", "code"),
+    [
+        ("locality=zq-nowhere", "locality", "unknown"),
+        ("team=zq-nowhere", "team", "unknown"),
+        ("cohort=zq-nowhere", "cohort", "unknown"),
+        ("locaility=north", "?", "unknown_parameter"),
+        ("asat=2020-07-31", "?", "unknown_parameter"),
+        ("as_at=2020-07-31&as_at=2020-07-30", "?", "repeated_parameter"),
+        ("known_at=1989-12-01T00:00:00Z", "known_at", "out_of_range"),
+    ],
+)
+def test_a_misspelt_question_never_gets_a_calm_answer(village: Village, query: str, path: str, code: str) -> None:
+    answer = village.get("chief", f"/v1/tracker?{query}")
+    assert (answer.status_code, [(f["path"], f["code"]) for f in answer.json()["fields"]]) == (422, [(path, code)])
+    assert "zq-" not in answer.text
+
+
+def test_no_address_is_redirected(village: Village) -> None:
+    answer = village.get("chief", "/v1/people/")
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
 
 
 def test_a_filter_never_widens_a_scope(village: Village) -> None:

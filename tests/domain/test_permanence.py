@@ -19,6 +19,7 @@ from tests.factories import (
     day,
     find,
     found,
+    known,
 )
 
 COHORT = "no_permanence_plan"
@@ -178,3 +179,12 @@ def test_where_no_source_supplies_plans_it_is_said_so_and_counted_apart() -> Non
     finding = found(COHORT, of(), supplied=supplied)
     assert (finding.state, finding.line, finding.counts) == (State.UNKNOWN, NOT_SUPPLIED, False)
     assert found(COHORT, of(), "2020-05-12", supplied=supplied).state is State.APPROACHING
+
+
+def test_a_decision_reversed_on_a_day_nobody_wrote_down_is_no_plan() -> None:
+    """Placed for adoption, then reversed without a date: nothing stands, unless something was secured since."""
+    plan = a_permanence_plan("2020-04-01", "2020-04-03", known=known("reversed_without_date"))
+    assert found(COHORT, of(permanence_plans=(plan,))).line in ("none_agreed", "review_not_held")
+    secured = replace(plan, secured_on=day("2020-06-01"))
+    assert find(COHORT, of(permanence_plans=(secured,)), within=False) is None
+    assert find(COHORT, of(permanence_plans=(replace(plan, known=known()),)), within=False) is None

@@ -104,7 +104,7 @@ def test_what_excuses_from_contact_or_service_waits(
 @pytest.mark.parametrize(
     ("fact", "expected"),
     [
-        (TENT, True), (UNFIT, True), (FLAT, False), (a_status(in_touch=InTouch.NO), True), (a_status(), False),
+        (TENT, True), (UNFIT, True), (FLAT, False), (a_status(in_touch=InTouch.NO), True), (a_status(), True),
         (missing("2020-07-29"), True), (missing("2020-07-29", ended_on="2020-07-30"), False),
         (a_contact("2020-07-20T10:00:00+01:00"), False), (None, False),
     ],

@@ -13,6 +13,7 @@ from service.domain.facts import (
     InTouch,
     PeriodOfCare,
     Person,
+    PlanCount,
     PreProceedingsOutcome,
 )
 from service.domain.viewpoint import as_true_by
@@ -47,6 +48,8 @@ SINCE_NOBODY_KNOWS = a_place(started_on=None)
         pytest.param(Person(forename="Rowan", died_on=day("2020-07-31")), Person(forename="Rowan"), id="a death"),
         pytest.param(a_place(started_on=day("2020-07-31")), None, id="a place not yet moved to"),
         pytest.param(a_plan("2020-07-31"), None, id="a plan not yet begun"),
+        pytest.param(PlanCount(here=1, counted_on=day("2020-07-31")), None, id="plans not yet counted"),
+        pytest.param(a_stage(None, letter_sent_on="2020-07-31"), None, id="a letter not yet sent, and no start"),
         pytest.param(SINCE_NOBODY_KNOWS, SINCE_NOBODY_KNOWS, id="a place since nobody knows when"),
     ],
 )

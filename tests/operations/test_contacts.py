@@ -16,13 +16,15 @@ from service.domain.facts import (
     Source,
     Unacceptable,
 )
+from service.domain.viewpoint import Viewpoint
 from service.errors import ContactInFuture, ContactTooOld, NotFound, NotPermitted, Unprocessable
 from service.operations import contacts
 from service.operations.contacts import NewContact
+from service.store import facts
 from service.store.engine import reading, writing
 from service.store.schema import FACTS, audit_entry
 from tests.conftest import SetClock
-from tests.council import ADVISER, MANAGER, Council, moment, somebody_who
+from tests.council import ADVISER, CONTACTS_HEADER, MANAGER, Council, moment, somebody_who
 from tests.factories import a_contact, a_place
 
 
@@ -50,6 +52,25 @@ def test_an_attempt_ends_no_silence(council: Council) -> None:
     assert row is not None
     assert row.card.attempted is not None
     assert (row.card.made, row.card.attempted.occurred_at) == (None, moment("2020-08-24T11:30"))
+
+
+def test_a_feeds_contact_corrected_to_an_attempt_no_longer_ends_the_silence(council: Council) -> None:
+    """Eclipse said that a call was answered; it was not. The correction stands over it, from then on."""
+    pushed = CONTACTS_HEADER + "R1,P1,2020-08-20T09:00:00Z,phone,made\n"
+    council.sheet("2020-08-21T01:00", "contacts", pushed, mode="delta")
+    assert council.on("2020-08-24T12:00").row(cohort="not_in_touch") is None
+    (fed,) = made(council)
+    assert fed.known is not None
+    tried = a_contact("2020-08-20T10:00:00+01:00", outcome=ContactOutcome.ATTEMPTED)
+    council.correct(fed.known.fact_id, tried)
+    row = council.row(cohort="not_in_touch")
+    assert row is not None
+    assert (row.finding.days_over, row.card.made) == (4, None)
+    assert council.row(cohort="not_in_touch", known_at="2020-08-24T11:59:59") is None
+    view = Viewpoint(date(2020, 8, 24), council.clock())
+    with reading(council.engine) as session:
+        listed = facts.contacts_of(session, council.id_of("P1"), view, limit=9, before=None)
+    assert [each.outcome for each in listed] == [ContactOutcome.ATTEMPTED]
 
 
 def test_a_contact_is_credited_to_the_worker_who_is_signed_in(council: Council) -> None:

@@ -8,10 +8,10 @@ from sqlalchemy import select
 from service.domain.access import Role, User
 from service.domain.clocks import State
 from service.domain.facts import Basis, InTouch, Source, Unacceptable
-from service.errors import Conflict, NotFound, NothingToApprove, NotPermitted, OwnEntry, Refused, Stale
+from service.errors import Conflict, NeedsManager, NotFound, NothingToApprove, NotPermitted, OwnEntry, Refused, Stale
 from service.store.engine import reading
 from service.store.schema import FACTS, approval, audit_entry, withdrawal
-from tests.council import ADVISER, DIRECTOR, MANAGER, Council, leaver, moment, somebody_who
+from tests.council import ADVISER, DIRECTOR, HEAD, MANAGER, PEOPLE_HEADER, Council, leaver, moment, somebody_who
 from tests.factories import a_contact, a_place, a_plan, a_status
 
 TENT = a_place(code=None, suitable=None, unacceptable=Unacceptable.TENT, started_on=date(2020, 7, 10))
@@ -224,6 +224,35 @@ def test_a_correction_for_the_better_waits(council: Council) -> None:
     assert council.places()[-1] == ("U", None, date(2020, 7, 10), None)
 
 
+def test_worse_news_closes_what_waited(council: Council) -> None:
+    """A flat instead of the tent waits; then it is a sofa. Nobody may approve the flat any more unsaid."""
+    tent = council.on("2020-07-24T15:00").enter(TENT)
+    flat = council.on("2020-07-25T10:00").correct(tent.fact_id, a_place(suitable=None, started_on=date(2020, 7, 10)))
+    assert flat.counts == "when_approved"
+    sofa = a_place(code="Y", suitable=None, unacceptable=Unacceptable.SOFA_SURFING, started_on=date(2020, 7, 10))
+    assert council.on("2020-07-26T10:00").correct(tent.fact_id, sofa).counts == "at_once"
+    with pytest.raises(NothingToApprove):
+        council.approve(flat)
+    assert council.places()[-1] == ("Y", "sofa_surfing", date(2020, 7, 10), None)
+
+
+def test_a_first_status_that_refuses_contact_serves_at_once_and_refuses_when_approved(council: Council) -> None:
+    new = PEOPLE_HEADER + "P4,Dart,Demo-Exe,2001-05-01,exeter_1,2019-05-01\n"
+    council.sheet("2020-07-05T09:00", "people", new, mode="delta")
+    assert council.table().of == 3
+    done = council.on("2020-07-28T15:00").enter(
+        a_status(in_touch=InTouch.REFU, started_on=date(2020, 7, 27)), by=MANAGER, whom="P4"
+    )
+    assert (done.counts, council.table().of) == ("in_part", 4)
+    row = council.row("P4", "not_in_touch")
+    assert row is not None
+    assert (row.finding.state, row.finding.line) == (State.UNKNOWN, "no_information")
+    council.approve(done, by=HEAD)
+    row = council.row("P4", "not_in_touch")
+    assert row is not None
+    assert row.finding.line == "declined"
+
+
 def test_a_correction_of_a_move_that_waits_goes_on_waiting(council: Council) -> None:
     """Else anybody could let their own better news count by correcting a letter of it."""
     council.on("2020-07-24T15:00").enter(TENT)
@@ -385,10 +414,22 @@ def test_what_is_withdrawn_cannot_be_withdrawn_again(council: Council) -> None:
 @pytest.mark.parametrize("by", [ADVISER, somebody_who(Role.DUTY_WORKER, code="exeter_1")], ids=["author", "colleague"])
 def test_danger_is_taken_back_by_a_manager_only(by: User, council: Council) -> None:
     tent = council.on("2020-07-24T15:00").enter(TENT)
-    with pytest.raises(NotPermitted):
+    with pytest.raises(NeedsManager):
         council.withdraw(tent, by=by)
     assert council.row() is not None
     council.withdraw(tent, by=MANAGER)
+    assert council.row() is None
+
+
+def test_saying_a_managers_tent_again_makes_it_nobodys_own(council: Council) -> None:
+    tent = council.on("2020-07-24T15:00").enter(TENT, by=MANAGER)
+    council.on("2020-07-25T10:00").correct(tent.fact_id, TENT)
+    with pytest.raises(Refused):
+        council.withdraw(tent)
+    with pytest.raises(OwnEntry):
+        council.withdraw(tent, by=MANAGER)
+    assert council.row() is not None
+    council.withdraw(tent, by=HEAD)
     assert council.row() is None
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from service.domain.clocks import State
-from service.domain.facts import Basis, Confidence, ContactOutcome, InTouch, Source, Unacceptable
+from service.domain.facts import Basis, ChildProtectionPlan, Confidence, ContactOutcome, InTouch, Source, Unacceptable
 from service.errors import Conflict, NotFound, OlderExtract, RunContentDiffers, Unprocessable
 from service.operations import ingest
 from service.store import record
@@ -16,6 +16,7 @@ from service.store.schema import FACTS, audit_entry, batch_dataset, watermark
 from tests.council import (
     CONTACTS_HEADER,
     DIRECTOR,
+    HEAD,
     INVOLVEMENTS,
     MANAGER,
     PEOPLE,
@@ -197,6 +198,60 @@ def test_a_blank_after_a_value_keeps_it_and_says_so_once(council: Council) -> No
     assert council.night("2020-07-21T01:00", leaver("P1", "S", ""), *REST)["only_the_watermark_moved"] is True
     council.night("2020-07-22T01:00", leaver("P1", "S", "2"), *REST)
     assert flags_of(council)[-1] == ()
+
+
+def test_a_code_nobody_mapped_after_a_good_one_is_not_known_and_no_judgement_makes_it_so(council: Council) -> None:
+    council.night("2020-07-20T01:00", leaver("P1", "Down by the river", "1"), *REST)
+    row = council.row(cohort="accommodation_unknown")
+    assert row is not None
+    assert (row.finding.state, row.finding.line) == (State.UNKNOWN, "not_known")
+    assert "unmapped_code" in row.finding.flags
+
+
+def test_a_code_nobody_mapped_after_danger_ends_no_danger(council: Council) -> None:
+    council.night("2020-07-10T01:00", leaver("P1", "S", ""), *REST)
+    council.night("2020-07-20T01:00", leaver("P1", "Down by the river", "1"), *REST)
+    row = council.row()
+    assert row is not None
+    assert (row.finding.state, row.finding.started_on) == (State.DANGER, date(2020, 7, 10))
+
+
+def test_words_nobody_mapped_leave_touch_unknown_and_the_young_person_served(council: Council) -> None:
+    council.night("2020-07-20T01:00", leaver("P1", touch="Ask Pat", eligibility="Ask Pat"), *REST)
+    status = council.standing().care_leaver_statuses[-1]
+    assert (status.in_touch, status.eligibility) == (None, None)
+    assert {"unmapped_in_touch", "unmapped_eligibility"} <= {*flags_of(council, "care_leaver_status")[-1]}
+    assert council.table().of == 3
+
+
+def test_words_nobody_mapped_do_not_end_a_refusal(council: Council) -> None:
+    council.night("2020-07-10T01:00", leaver("P1", touch="REFU", on="2020-07-09"), *REST)
+    council.night("2020-07-20T01:00", leaver("P1", touch="Ask Pat", on=""), *REST)
+    row = council.row(cohort="not_in_touch")
+    assert row is not None
+    assert row.finding.line == "declined"
+
+
+def test_a_feed_that_changes_a_category_does_not_displace_a_start_corrected_by_hand(council: Council) -> None:
+    """The start written down by hand stands while Eclipse goes on saying another, flagged until they agree."""
+    plans = "cppl_cp_plan_id,cppl_person_id,cppl_cp_plan_start_date,cppl_cp_plan_latest_category\nL1,P1,{},{}\n"
+
+    def night(text: str, started_on: str, category: str) -> ChildProtectionPlan:
+        council.on(text).push("ssd", {"ssd_cp_plans": plans.format(started_on, category)})
+        (plan,) = council.standing(kinds=("child_protection_plan",)).child_protection_plans
+        return plan
+
+    fed = night("2020-07-05T01:00", "2019-11-04", "NEG")
+    assert fed.known is not None
+    after = ChildProtectionPlan(started_on=date(2019, 8, 5), category="NEG")
+    council.on("2020-07-06T09:00").correct(fed.known.fact_id, after, by=HEAD)
+    for text, category in (("2020-07-07T01:00", "NEG"), ("2020-07-08T01:00", "PHY"), ("2020-07-09T01:00", "PHY")):
+        plan = night(text, "2019-11-04", category)
+        assert plan.known is not None
+        assert (plan.started_on, plan.known.flags) == (date(2019, 8, 5), ("sources_disagree",))
+    agreed = night("2020-07-10T01:00", "2019-08-05", "PHY")
+    assert agreed.known is not None
+    assert (agreed.started_on, agreed.known.flags) == (date(2019, 8, 5), ())
 
 
 def test_a_row_gone_from_a_full_dataset_is_flagged_still_counted_and_may_return(council: Council) -> None:

@@ -11,7 +11,7 @@ from service.domain.clocks import State
 from service.domain.facts import Unacceptable
 from service.domain.tracker import BLANK
 from service.domain.viewpoint import Viewpoint
-from service.errors import NotFound, NotPermitted
+from service.errors import NotFound, NotPermitted, Unprocessable
 from service.operations import entries, people
 from service.operations.people import Event, Page, Whole
 from service.store import facts
@@ -195,6 +195,19 @@ def test_contacts_come_newest_first_and_page_on(council: Council) -> None:
     assert listed(limit=2) == [17, 10]
     assert listed(before=moment("2020-07-10T09:00")) == [3]
     assert listed(known_at="2020-07-11T00:00") == [10, 3]
+
+
+@pytest.mark.parametrize("cursor", ["", "0", "ffffffff-ffff-7fff-bfff-ffffffffffff", "P1"])
+def test_a_page_begins_after_nobody_made_up(cursor: str, council: Council) -> None:
+    with pytest.raises(Unprocessable):
+        page(council, after=cursor)
+
+
+def test_a_page_begins_after_nobody_out_of_scope(council: Council) -> None:
+    """Else the answers to a row of guesses would tell who is in another team."""
+    with pytest.raises(Unprocessable):
+        page(council, to=MANAGER, after=council.id_of("P3"))
+    assert page(council, to=MANAGER, after=council.id_of("P1")).cards == ()
 
 
 def test_people_introduced_later_come_on_the_last_page(council: Council) -> None:

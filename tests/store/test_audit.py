@@ -17,13 +17,13 @@ MONDAY = moment("2020-07-27T08:00")
 
 
 def test_an_entry_says_who_did_what_when_to_whom(session: Session) -> None:
+    session.info[audit.REQUEST_ID] = "r1"  # as the request boundary does
     audit_id = audit.note(
         session,
         "record.accommodation",
         by="u1",
         at=MONDAY,
         person_id="p1",
-        request_id="r1",
         detail={"kind": "accommodation"},
     )
     entry = session.execute(select(audit_entry)).one()

@@ -131,6 +131,13 @@ def test_pages_are_in_the_order_of_ids(two_teams: Session) -> None:
     assert (len(first), len(last), ids) == (3, 1, sorted(ids))
 
 
+def test_without_an_id_nobody_is_found_not_even_the_first(two_teams: Session) -> None:
+    county = who((ScopeKind.COUNTY, ""))
+    assert people.find(two_teams, county, FRIDAY, eclipse_id="P1")
+    with pytest.raises(ValueError, match="by an id"):
+        people.find(two_teams, county, FRIDAY)
+
+
 def test_only_people_whose_clocks_may_run_are_in_view(council: Council) -> None:
     """Three care leavers are; a person of whom nothing open is held is not, and costs nothing."""
     council.sheet("2020-07-05T09:00", "people", "eclipse_id,forename,born_on\nP9,Quiet,2012-03-04\n", mode="delta")

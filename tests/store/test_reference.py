@@ -5,7 +5,9 @@ from datetime import date
 from sqlmodel import Session
 
 from service.domain.intake import Team, Worker
-from service.store import reference
+from service.readers import cells
+from service.store import people, reference
+from service.store.types import new_id
 from tests.council import moment
 
 MONDAY, TUESDAY = moment("2020-07-27T08:00"), moment("2020-07-28T08:00")
@@ -49,3 +51,16 @@ def test_nothing_changed_is_nothing_written(session: Session) -> None:
     reference.remember_teams(session, [], at=MONDAY)
     reference.remember_workers(session, [], at=MONDAY)
     assert (reference.teams(session), reference.workers(session)) == ({}, {})
+
+
+def test_whatever_a_reader_takes_fits_its_column(session: Session) -> None:
+    """Ids have at most 64 characters and a cell 10,000: PostgreSQL would refuse a longer one, and the night with it."""
+    code, long = "T" * cells.MAX_ID, "Exeter " * 1400
+    team = Team(code, long, long, code, long, code, long, code, long)
+    worker = Worker(code, name=long, role=long, team_code=code)
+    reference.remember_teams(session, [team], at=MONDAY)
+    reference.remember_workers(session, [worker], at=MONDAY)
+    people.add(session, {code: new_id(MONDAY)}, at=MONDAY)
+    assert reference.teams(session) == {code: team}
+    assert reference.workers(session) == {code: worker}
+    assert list(people.ids_by_eclipse(session)) == [code]

@@ -53,6 +53,20 @@ def test_a_tracker_is_a_line_a_row_and_a_line_for_an_empty_cohort() -> None:
     assert (empty["count"], empty["of"], empty["state"]) == ("0", "1", "")
 
 
+def test_a_line_says_the_unknown_and_how_the_count_is_made_up() -> None:
+    """Two in a tent, one who lives nobody knows where."""
+    nowhere = trackers.somebody("Robin", accommodations=(trackers.tent(code="R", unacceptable=None),))
+    tents = [trackers.somebody("Rowan"), trackers.somebody("Jamie")]
+    lines = read(sheets.tracker(trackers.of(*tents, nowhere)))
+    figures = {line["cohort"]: line for line in lines if line["cohort"] != "danger"}
+    unsuitable, unknown = figures["unsuitable_accommodation"], figures["accommodation_unknown"]
+    assert [unsuitable[n] for n in ("count", "of", "unknown", "approaching", "lines")] == [
+        "2", "3", "1", "0", "unacceptable 2",
+    ]  # fmt: skip
+    assert [unknown[n] for n in ("count", "unknown", "not_supplied", "lines")] == ["1", "1", "0", "not_known 1"]
+    assert [line["eclipse_id"] for line in lines if line["cohort"] == "danger"] == ["EX-Jamie", "EX-Rowan"]
+
+
 @pytest.mark.parametrize("name", ["=cmd|'/C calc'!A0", "＝1", "\t=1", "+1", "-1", "@x"])
 def test_no_name_of_anybody_becomes_a_formula(name: str) -> None:
     content = sheets.tracker(trackers.of(trackers.somebody(name), owner=name))

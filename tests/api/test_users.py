@@ -1,0 +1,150 @@
+"""Accounts over HTTP: an administrator adds, changes and links them; each change is audited and counts at once."""
+
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from service.api import identity
+from service.domain.access import GRANTS, Permission, Role
+from tests.village import Village, codes
+
+SOMEBODY: dict[str, Any] = {
+    "issuer": "https://login.example/tenant/v2.0", "subject": "zq-canary", "name": "Pat Example",
+    "roles": ["team_manager"], "scopes": [{"kind": "team", "code": "exeter_pt"}],
+}  # fmt: skip
+ACCESS = {"roles": ["area_manager"], "scopes": [{"kind": "area", "code": "exeter_1"}]}
+ADMIN = Role.ADMINISTRATOR.value
+
+
+def accounts(village: Village) -> dict[str, dict[str, Any]]:
+    answer = village.get(ADMIN, "/v1/users")
+    assert answer.status_code == 200, answer.text
+    return {each["name"]: each for each in answer.json()["users"]}
+
+
+def added(village: Village, **changes: Any) -> str:
+    answer = village.post(ADMIN, "/v1/users", SOMEBODY | changes)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["user_id"])
+
+
+def signed(village: Village) -> str:
+    return identity.mint(village.settings, SOMEBODY["subject"], at=village.clock(), lifetime=timedelta(hours=1))
+
+
+def test_an_account_is_added_once_and_shown_as_it_is(village: Village) -> None:
+    before = village.audit()
+    first = village.post(ADMIN, "/v1/users", SOMEBODY, key="k")
+    again = village.post(ADMIN, "/v1/users", SOMEBODY, key="k")
+    assert (first.status_code, first.content) == (201, again.content)
+    user_id = first.json()["user_id"]
+    shown = {"user_id": user_id, "active": True, "worker_ref": None}
+    (entry,) = village.noted(before)
+    assert accounts(village)["Pat Example"] == SOMEBODY | shown
+    assert (entry.act, entry.outcome) == ("user.add", "done")
+    after = {"roles": ["team_manager"], "scopes": ["team:exeter_pt"], "active": True, "worker_ref": None}
+    assert orjson.loads(entry.detail) == {"user_id": user_id, "after": after}
+    taken = village.post(ADMIN, "/v1/users", SOMEBODY | {"name": "Another"})
+    assert (taken.status_code, taken.json()["code"]) == (409, "conflict")
+    assert "canary" not in taken.text
+
+
+def test_new_access_counts_from_the_next_request(village: Village) -> None:
+    """A manager of Exeter becomes one of North Devon, then leaves, and may come back."""
+    mine = village.settings.oidc_issuer
+    user_id = added(village, issuer=mine)
+    village.tokens["pat"] = signed(village)
+    assert village.cohort("pat", "unsuitable_accommodation")["count"] > 1
+    before = village.audit()
+    north = {"roles": ["team_manager"], "scopes": [{"kind": "team", "code": "north_pt"}]}
+    assert village.put(ADMIN, f"/v1/users/{user_id}/access", north).status_code == 200
+    assert village.cohort("pat", "unsuitable_accommodation")["count"] == 1
+    gone = village.put(ADMIN, f"/v1/users/{user_id}/access", north | {"active": False})
+    refused = village.get("pat", "/v1/tracker")
+    assert (gone.status_code, refused.status_code, refused.json()["code"]) == (200, 401, "not_signed_in")
+    assert accounts(village)["Pat Example"]["active"] is False
+    said = [orjson.loads(e.detail) for e in village.noted(before) if e.act == "user.change"]
+    assert sorted(each["after"]["active"] for each in said) == [False, True]
+    first = next(each for each in said if each["before"]["scopes"] == ["team:exeter_pt"])
+    assert first["after"]["scopes"] == ["team:north_pt"], "who saw whom, and until when, can be read from the audit"
+    assert village.put(ADMIN, f"/v1/users/{user_id}/access", north).status_code == 200
+    assert village.get("pat", "/v1/tracker").status_code == 200
+
+
+def test_an_account_is_linked_to_a_worker_and_sees_that_workers_people(village: Village) -> None:
+    own = {"roles": ["personal_adviser"], "scopes": [{"kind": "own"}]}
+    user_id = added(village, issuer=village.settings.oidc_issuer, **own)
+    village.tokens["pat"] = signed(village)
+    path = f"/v1/users/{user_id}/worker"
+    assert village.get("pat", "/v1/people").json()["people"] == []
+    taken = village.put(ADMIN, path, {"worker_ref": "W2"})
+    assert (taken.status_code, taken.json()["code"]) == (409, "conflict"), "W2 is the northern adviser's account"
+    unknown = village.put(ADMIN, path, {"worker_ref": "zq-nobody"})
+    assert (unknown.status_code, codes(unknown)) == (422, [("worker_ref", "unknown_worker")])
+    assert "zq-nobody" not in unknown.text
+    (northern,) = [each["user_id"] for each in accounts(village).values() if each["worker_ref"] == "W2"]
+    before = village.audit()
+    assert village.put(ADMIN, f"/v1/users/{northern}/worker", {"worker_ref": None}).status_code == 200
+    linked = village.put(ADMIN, path, {"worker_ref": "W2"})
+    assert (linked.status_code, linked.json()) == (200, {"user_id": user_id, "worker_ref": "W2"})
+    seen = [each["eclipse_id"] for each in village.get("pat", "/v1/people").json()["people"]]
+    assert seen == ["NO1"]
+    assert village.get("northern_adviser", "/v1/people").json()["people"] == []
+    noted = [orjson.loads(e.detail) for e in village.noted(before) if e.act == "user.link"]
+    assert {each["user_id"]: (each["before"]["worker_ref"], each["after"]["worker_ref"]) for each in noted} == {
+        northern: ("W2", None),
+        user_id: (None, "W2"),
+    }
+
+
+def test_a_scope_of_a_unit_nobody_knows_is_refused(village: Village) -> None:
+    wrong = SOMEBODY | {"scopes": [{"kind": "team", "code": "zq-nowhere"}]}
+    answer = village.post(ADMIN, "/v1/users", wrong)
+    assert (answer.status_code, codes(answer)) == (422, [("scopes", "unknown_unit")])
+
+
+@pytest.mark.parametrize(("route", "body"), [("access", ACCESS), ("worker", {"worker_ref": "W1"})])
+def test_nobody_changes_their_own_account(village: Village, route: str, body: dict[str, Any]) -> None:
+    (mine,) = [each["user_id"] for each in accounts(village).values() if each["roles"] == [ADMIN]]
+    answer = village.put(ADMIN, f"/v1/users/{mine}/{route}", body)
+    assert (answer.status_code, answer.json()["code"]) == (403, "own_account")
+
+
+@pytest.mark.parametrize("route", ["access", "worker"])
+def test_nobody_by_that_id(village: Village, route: str) -> None:
+    body = ACCESS if route == "access" else {"worker_ref": None}
+    answer = village.put(ADMIN, f"/v1/users/no-such-user/{route}", body)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"roles": []}, id="no role"),
+        pytest.param({"roles": ["emperor"]}, id="no such role"),
+        pytest.param({"roles": ["team_manager", "lead_member"]}, id="two sights"),
+        pytest.param({"scopes": [{"kind": "team"}]}, id="a team without its code"),
+        pytest.param({"scopes": [{"kind": "team", "code": "nowhere"}]}, id="no such team"),
+        pytest.param({"scopes": [{"kind": "county", "code": "x"}]}, id="a county with one"),
+        pytest.param({"subject": ""}, id="no subject"),
+        pytest.param({"worker_ref": "W1"}, id="a worker on the way in"),
+        pytest.param({"active": "yes"}, id="not a truth"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_nothing_kept(village: Village, changes: dict[str, Any]) -> None:
+    answer = village.post(ADMIN, "/v1/users", SOMEBODY | changes)
+    assert answer.status_code == 422, answer.text
+    assert "Pat Example" not in accounts(village)
+
+
+@pytest.mark.parametrize("who", sorted(r.value for r in Role if Permission.MANAGE_USERS not in GRANTS[r]))
+def test_everybody_else_is_refused(village: Village, who: str) -> None:
+    asked = [
+        village.get(who, "/v1/users"),
+        village.post(who, "/v1/users", SOMEBODY),
+        village.put(who, "/v1/users/any/access", ACCESS),
+        village.put(who, "/v1/users/any/worker", {"worker_ref": None}),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in asked] == [(403, "not_permitted")] * 4
