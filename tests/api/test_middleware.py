@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import OperationalError
 
 from service.app import log_as_json
 from service.operations import tracker
@@ -109,7 +109,7 @@ def test_a_failure_nobody_foresaw_is_a_problem_and_its_line_says_where_not_what(
 
 def test_a_database_that_is_busy_asks_to_try_again(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
     def clashing(*_: object, **__: object) -> None:
-        raise IntegrityError("INSERT canary", {}, ValueError("canary"))
+        raise OperationalError("SELECT canary", {}, ValueError("canary"))
 
     monkeypatch.setattr(tracker, "weekly", clashing)
     answer = village.get("chief", "/v1/tracker")

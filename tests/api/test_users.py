@@ -105,13 +105,6 @@ def test_a_scope_of_a_unit_nobody_knows_is_refused(village: Village) -> None:
     assert (answer.status_code, codes(answer)) == (422, [("scopes", "unknown_unit")])
 
 
-@pytest.mark.parametrize(("route", "body"), [("access", ACCESS), ("worker", {"worker_ref": "W1"})])
-def test_nobody_changes_their_own_account(village: Village, route: str, body: dict[str, Any]) -> None:
-    (mine,) = [each["user_id"] for each in accounts(village).values() if each["roles"] == [ADMIN]]
-    answer = village.put(ADMIN, f"/v1/users/{mine}/{route}", body)
-    assert (answer.status_code, answer.json()["code"]) == (403, "own_account")
-
-
 @pytest.mark.parametrize("route", ["access", "worker"])
 def test_nobody_by_that_id(village: Village, route: str) -> None:
     body = ACCESS if route == "access" else {"worker_ref": None}

@@ -294,7 +294,6 @@ def test_figures_only_hold_nobody(role: Role, council: Council) -> None:
         ({"team": "exeter_2"}, ["P2"]),
         ({"area": "north_a"}, ["P3"]),
         ({"service": "parenting", "locality": "north"}, ["P3"]),
-        ({"locality": "nowhere"}, []),
     ],
 )
 def test_a_filter_narrows_rows_counts_and_population(
@@ -303,6 +302,12 @@ def test_a_filter_narrows_rows_counts_and_population(
     everybody_in_danger(council)
     table = council.table(**filters)
     assert (table.count, table.of, [r.card.eclipse_id for r in table.rows]) == (len(expected), len(expected), expected)
+
+
+def test_a_unit_nobody_knows_is_refused_not_empty(council: Council) -> None:
+    with pytest.raises(Unprocessable) as refused:
+        council.table(locality="nowhere")
+    assert [(path, code) for path, code, _ in refused.value.fields] == [("locality", "unknown")]
 
 
 def test_a_filter_cannot_widen_a_scope(council: Council) -> None:

@@ -126,6 +126,16 @@ def test_a_day_ends_at_midnight_in_london(held: Held) -> None:
     assert facts.end_of_day(Viewpoint(date(2020, 12, 24), NOW)) == moment("2020-12-25T00:00")
 
 
+def test_what_a_feed_said_of_a_contact_since_corrected_hides_no_other(held: Held) -> None:
+    """Eclipse's call of the 15th was no answer, as a worker has since written down: the last made is of the 10th."""
+    held.keep(a_contact("2020-07-10T10:00:00+01:00"))
+    held.keep(a_contact("2020-07-15T10:00:00+01:00"), fact_id="f")
+    tried = a_contact("2020-07-15T10:00:00+01:00", outcome=ContactOutcome.ATTEMPTED)
+    held.keep(tried, fact_id="f", source=Source.API, at="2020-07-28T08:00")
+    assert latest(held, known_at="2020-07-27T09:00") == [("made", 15)]
+    assert latest(held) == [("attempted", 15), ("made", 10)]
+
+
 def test_a_contact_withdrawn_or_learnt_later_is_not_the_latest(held: Held) -> None:
     held.keep(a_contact("2020-07-10T10:00:00+01:00"))
     wrong = held.keep(a_contact("2020-07-15T10:00:00+01:00"))
