@@ -52,7 +52,7 @@ def connect(url: str | None, token: str | None) -> httpx.Client:
     if address.scheme == "http" and address.hostname not in LOOPBACK:
         raise Stop(Exit.USAGE, "Records travel over https only (http is for this machine)")
     if not token:
-        raise Stop(Exit.USAGE, "Give --token (or LOS_TOKEN); in development: .venv/bin/los token --role integration")
+        raise Stop(Exit.USAGE, "Give --token (or LOS_TOKEN); in development: .venv/bin/los token --role ROLE")
     headers = {"Authorization": f"Bearer {token.strip()}"}
     return httpx.Client(base_url=str(url), headers=headers, timeout=httpx.Timeout(330, connect=10))
 

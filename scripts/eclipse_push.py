@@ -102,7 +102,8 @@ def push(
 def show(profile: str, report: Mapping[str, Any]) -> Exit:
     """Print a report for a person, and say which exit code it deserves."""
     out = Console(highlight=False)
-    table = Table("dataset", title=f"{profile}: {report.get('state')}", title_justify="left")
+    table = Table(title=f"{profile}: {report.get('state')}", title_justify="left")
+    table.add_column("dataset", no_wrap=True, overflow="ignore", min_width=22)  # names tell apart at any width
     for count in COUNTS:
         table.add_column(count.replace("_", " "), justify="right")
     for dataset in report.get("datasets", []):
@@ -123,7 +124,7 @@ def show(profile: str, report: Mapping[str, Any]) -> Exit:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     calls.add_address(parser)
     parser.add_argument("folder", nargs="?", type=Path, metavar="FOLDER", help="folder of CSV or NDJSON files")
     parser.add_argument("--from-database", metavar="URL", help="a PostgreSQL that holds the SSD tables")

@@ -40,7 +40,7 @@ def main() -> Exit:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     calls.add_address(parser)
     whom = parser.add_mutually_exclusive_group(required=True)
     whom.add_argument("--eclipse-id", help="the person's id in Eclipse")

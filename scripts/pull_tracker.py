@@ -94,7 +94,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     calls.add_address(parser)
     parser.add_argument("--as-at", metavar="DATE", help="the London day the clocks are read at (else today)")
     parser.add_argument("--known-at", metavar="TIME", help="leave out what was recorded later; with offset")
