@@ -8,7 +8,6 @@ from typing import cast
 
 from sqlmodel import Session
 
-from service.domain import suitability
 from service.domain.access import Permission, User
 from service.domain.assembly import assemble
 from service.domain.dates import london_day
@@ -25,7 +24,7 @@ from service.domain.facts import (
 from service.domain.person import in_spell, to_last_day
 from service.domain.second_person import lowers, weigh
 from service.domain.soundness import faults
-from service.domain.standing import stands, start_of
+from service.domain.standing import gravity, stands, start_of
 from service.domain.versions import NewVersion
 from service.errors import (
     Conflict,
@@ -135,9 +134,8 @@ def _followed(session: Session, new: Fact, person: Somebody, at: datetime) -> li
 
 
 def _gravest(followed: Sequence[Fact]) -> Fact | None:
-    """The worst of several places; of several statuses the latest."""
-    places = [each for each in followed if isinstance(each, Accommodation)]
-    return max(places, key=suitability.rank) if places else (followed[-1] if followed else None)
+    """The worst of the spells that run now: what a new one is weighed against."""
+    return max(followed, key=gravity, default=None)
 
 
 def _begun(new: Fact, followed: Sequence[Fact], at: datetime) -> Fact:
@@ -146,7 +144,7 @@ def _begun(new: Fact, followed: Sequence[Fact], at: datetime) -> Fact:
         return replace(new, started_on=london_day(at), started_on_basis=Basis.OBSERVED)
     if not isinstance(new, CareLeaverStatus):
         return new
-    old = followed[-1] if followed else CareLeaverStatus()
+    old = _gravest(followed) or CareLeaverStatus()
     names = [
         name for name in field_types(CareLeaverStatus) if name not in ("started_on", "started_on_basis", "ended_on")
     ]
