@@ -24,6 +24,7 @@ from service.store.types import new_id
 
 AHEAD = timedelta(minutes=5)
 REFUSALS_SHOWN = 1000
+MANY = 1000  # versions in one batch from which the database's idea of its tables is out of date
 OUTCOMES = ("added", "changed", "closed", "unchanged", "left_the_extract", "refused")
 
 
@@ -174,6 +175,8 @@ def apply(session: Session, prepared: Prepared, *, by: User, at: datetime) -> di
     reference.remember_workers(session, compared.workers, at=at)
     record.append(session, compared.versions, by=by.user_id, at=at, audit_id=audit_id)
     record.remember_aliases(session, compared.aliases, at=at)
+    if len(compared.versions) >= MANY:
+        record.gather_statistics(session, {version.fact.kind for version in compared.versions})
     marks = [(d.name, batch.extracted_at, d.sha256) for d in declared]
     extracts.note_watermarks(session, batch.source, batch.profile, batch.batch_id, marks, at=at)
     extracts.close_batch(session, batch.batch_id, report, at=at)

@@ -99,7 +99,9 @@ def make_engine(url: str, *, pool_size: int = 40) -> Engine:
         connect_args={
             "connect_timeout": 5,
             "tcp_user_timeout": 10_000,
-            "options": "-c timezone=UTC -c synchronous_commit=on -c idle_in_transaction_session_timeout=60000",
+            # Compiling a tracker's SELECTs takes longer than running them: jit is off.
+            "options": "-c jit=off -c timezone=UTC -c synchronous_commit=on"
+            " -c idle_in_transaction_session_timeout=60000",
         },
     )
 

@@ -213,7 +213,8 @@ def _overruled(contact: FromClause, moment: datetime) -> ColumnElement[bool]:
         entry.c.recorded_at <= moment,
         or_(entry.c.superseded_at.is_(None), entry.c.superseded_at > moment),
     )
-    return (contact.c.source != Source.API) & corrected.exists()
+    # A scalar subquery, not EXISTS: PostgreSQL would hash the whole history for it, once a person.
+    return (contact.c.source != Source.API) & corrected.limit(1).scalar_subquery().is_not(None)
 
 
 def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) -> list[Fact]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, insert, or_, select, text, update
 from sqlmodel import Session
 
 from service.domain.facts import Source, field_types
@@ -65,6 +65,13 @@ def supersede(session: Session, kind: str, version_ids: Sequence[str], *, at: da
     for start in range(0, len(version_ids), 500):
         part = version_ids[start : start + 500]
         session.execute(update(table).where(table.c.version_id.in_(part), current(table)).values(superseded_at=at))
+
+
+def gather_statistics(session: Session, kinds: Iterable[str]) -> None:
+    """Tell PostgreSQL how large its tables have become, at once: after a first load it would plan as if empty."""
+    if session.get_bind().dialect.name == "postgresql":
+        for name in ("person", "person_identifier", *(FACTS[kind].name for kind in sorted(kinds))):
+            session.execute(text(f"ANALYZE {name}"))
 
 
 def approve(

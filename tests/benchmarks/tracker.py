@@ -23,6 +23,7 @@ from service.domain.viewpoint import Viewpoint
 from service.operations.tracker import Filters, weekly
 from service.readers import mapping
 from service.store.engine import make_engine, reading, writing
+from service.store.record import gather_statistics
 from service.store.schema import FACTS
 from service.store.types import new_id
 from service.writers import tracker_json
@@ -67,6 +68,9 @@ def add_contacts(engine: Engine, copies: int, days: int) -> int:
         ]
         with writing(engine, lambda: NOW) as write:
             write.session.execute(insert(table), shifted)
+        if copy == copies:
+            with writing(engine, lambda: NOW) as write:
+                gather_statistics(write.session, ["contact"])
     with reading(engine) as session:
         return int(session.scalar(select(func.count()).select_from(table)) or 0)
 
