@@ -21,12 +21,14 @@ from service.domain.facts import (
     PreProceedings,
     SupportAt21,
 )
+from service.domain.policy import ALWAYS, DEFAULT_POLICY
 from service.domain.standing import end_of, start_of
 
 Weighed = tuple[Fact | None, Fact | None]
 """(what counts at once or None, what waits or None)."""
 
-POLICY_INTERVAL = 56  # days between contacts where none is agreed: the longest that needs nobody's approval
+# Days between contacts where none is agreed: the longest that needs nobody's approval.
+POLICY_INTERVAL = DEFAULT_POLICY.limit("care_leaver.in_touch", ALWAYS).number
 NO_PLACE = Accommodation()  # where nothing is held, it is not known where the young person lives
 _SERVING = frozenset({Eligibility.RELEVANT, Eligibility.FORMER_RELEVANT})
 _COUNTED_SINCE = frozenset({InTouch.NO, InTouch.REFU, InTouch.RHOM})  # an earlier start would let older contact end it
