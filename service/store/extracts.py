@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import Session
 
 from service.domain.facts import Source
-from service.store.schema import batch, batch_dataset, watermark
+from service.store.schema import batch, batch_chunk, batch_dataset, watermark
 from service.store.types import new_id
 
 
@@ -66,15 +66,17 @@ def open_batch(session: Session, new: Batch, *, at: datetime) -> None:
 
 def put_dataset(session: Session, batch_id: str, name: str, content: bytes, *, at: datetime) -> None:
     """Keep a dataset's bytes; sending it again replaces them."""
+    of = (batch_chunk.c.batch_id == batch_id, batch_chunk.c.name == name)
+    session.execute(delete(batch_chunk).where(*of))
     session.execute(delete(batch_dataset).where(batch_dataset.c.batch_id == batch_id, batch_dataset.c.name == name))
-    session.execute(insert(batch_dataset).values(batch_id=batch_id, name=name, content=content, recorded_at=at))
+    values = {"batch_id": batch_id, "name": name, "bytes": len(content), "recorded_at": at}
+    session.execute(insert(batch_dataset).values(**values))
+    session.execute(insert(batch_chunk).values(batch_id=batch_id, name=name, number=0, content=content))
 
 
 def datasets(session: Session, batch_id: str) -> dict[str, bytes]:
     """Name -> bytes."""
-    rows = session.execute(
-        select(batch_dataset.c.name, batch_dataset.c.content).where(batch_dataset.c.batch_id == batch_id)
-    )
+    rows = session.execute(select(batch_chunk.c.name, batch_chunk.c.content).where(batch_chunk.c.batch_id == batch_id))
     return {name: bytes(content) for name, content in rows}
 
 
@@ -85,6 +87,7 @@ def close_batch(session: Session, batch_id: str, report: Mapping[str, Any], *, a
         .where(batch.c.batch_id == batch_id)
         .values(state="applied", report=json.dumps(report), applied_at=at)
     )
+    session.execute(delete(batch_chunk).where(batch_chunk.c.batch_id == batch_id))
     session.execute(delete(batch_dataset).where(batch_dataset.c.batch_id == batch_id))
 
 

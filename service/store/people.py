@@ -84,7 +84,9 @@ def find(
         condition &= person.c.person_id == person_id
     if eclipse_id is not None:
         condition &= person.c.person_id.in_(
-            select(person_identifier.c.person_id).where(person_identifier.c.eclipse_id == eclipse_id)
+            select(person_identifier.c.person_id).where(
+                person_identifier.c.eclipse_id == eclipse_id, current(person_identifier)
+            )
         )
     return next(iter(_somebodies(session, condition, 1)), None)
 
@@ -93,13 +95,14 @@ def meant(session: Session, *, person_id: str | None = None, eclipse_id: str | N
     """Whose id this is, in scope or not: only for the audit of a refusal."""
     if person_id is not None:
         return session.scalar(select(person.c.person_id).where(person.c.person_id == person_id))
-    return session.scalar(select(person_identifier.c.person_id).where(person_identifier.c.eclipse_id == eclipse_id))
+    named = (person_identifier.c.eclipse_id == eclipse_id, current(person_identifier))
+    return session.scalar(select(person_identifier.c.person_id).where(*named))
 
 
 def _somebodies(session: Session, condition: ColumnElement[bool], limit: int | None = None) -> list[Somebody]:
     eclipse_id = (
         select(person_identifier.c.eclipse_id)
-        .where(person_identifier.c.person_id == person.c.person_id)
+        .where(person_identifier.c.person_id == person.c.person_id, current(person_identifier))
         .order_by(person_identifier.c.recorded_at.desc())
         .limit(1)
         .scalar_subquery()
@@ -110,7 +113,7 @@ def _somebodies(session: Session, condition: ColumnElement[bool], limit: int | N
 
 def ids_by_eclipse(session: Session, eclipse_ids: Collection[str] | None = None) -> dict[str, str]:
     """Eclipse id -> person id. For intake, the one reader that sees everybody."""
-    query = select(person_identifier.c.eclipse_id, person_identifier.c.person_id)
+    query = select(person_identifier.c.eclipse_id, person_identifier.c.person_id).where(current(person_identifier))
     if eclipse_ids is not None:
         query = query.where(facts.among(session, person_identifier.c.eclipse_id, eclipse_ids))
     return dict(session.execute(query).all())

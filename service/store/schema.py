@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -101,14 +102,33 @@ person = Table(
     id_column("person_id", primary_key=True),
     Column("restricted", Boolean(), nullable=False, server_default="0"),
     Column("recorded_at", UTCDateTime(), nullable=False),
+    Column("sealed_at", UTCDateTime()),  # adoption: from then on nobody opens the record and nothing is added
 )
 
+# Whose an Eclipse id is. An id that Eclipse gave to somebody else is released; the newest row counts.
 person_identifier = Table(
     "person_identifier",
     METADATA,
     Column("eclipse_id", String(64), primary_key=True),
     id_column("person_id", ForeignKey("person.person_id"), nullable=False, index=True),
+    Column("recorded_at", UTCDateTime(), primary_key=True),
+    Column("superseded_at", UTCDateTime()),
+)
+
+# Two records that are one person. The facts stay where they were recorded, so that undoing it loses nothing.
+person_merge = Table(
+    "person_merge",
+    METADATA,
+    id_column("merge_id", primary_key=True),
+    id_column("from_person_id", ForeignKey("person.person_id"), nullable=False, index=True),
+    id_column("into_person_id", ForeignKey("person.person_id"), nullable=False, index=True),
+    Column("merged_by", String(64), nullable=False),
+    Column("reason", Text(), nullable=False),
     Column("recorded_at", UTCDateTime(), nullable=False),
+    id_column("audit_id", nullable=False),
+    Column("superseded_at", UTCDateTime()),
+    Column("undone_by", String(64)),
+    Column("undone_reason", Text()),
 )
 
 FACTS: dict[str, Table] = {kind: _fact_table(cls) for kind, cls in KINDS.items()}
@@ -209,8 +229,131 @@ batch_dataset = Table(
     METADATA,
     id_column("batch_id", ForeignKey("batch.batch_id"), primary_key=True),
     Column("name", Text(), primary_key=True),
-    Column("content", LargeBinary(), nullable=False),
+    Column("bytes", Integer(), nullable=False, server_default="0"),
     Column("recorded_at", UTCDateTime(), nullable=False),
+)
+
+# The bytes of a dataset in pieces, so that neither a push nor the reading of it holds a whole file.
+batch_chunk = Table(
+    "batch_chunk",
+    METADATA,
+    id_column("batch_id", primary_key=True),
+    Column("name", Text(), primary_key=True),
+    Column("number", Integer(), primary_key=True),
+    Column("content", LargeBinary(), nullable=False),
+    ForeignKeyConstraint(["batch_id", "name"], ["batch_dataset.batch_id", "batch_dataset.name"]),
+)
+
+# What of a push waits for a person: one row a dataset, what it is about, and what was decided.
+hold = Table(
+    "hold",
+    METADATA,
+    id_column("hold_id", primary_key=True),
+    id_column("batch_id", ForeignKey("batch.batch_id"), nullable=False, index=True),
+    Column("source", code_column(Source, "hold_source"), nullable=False),
+    Column("profile", String(20), nullable=False),
+    Column("dataset", String(60), nullable=False),
+    Column("reasons", Text(), nullable=False),
+    Column("first_held_at", UTCDateTime(), nullable=False),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+    id_column("audit_id", nullable=False),
+)
+
+held_change = Table(
+    "held_change",
+    METADATA,
+    id_column("hold_id", ForeignKey("hold.hold_id"), primary_key=True),
+    Column("kind", String(40), primary_key=True),
+    Column("source_ref", String(160), primary_key=True),
+    id_column("person_id", ForeignKey("person.person_id"), nullable=False, index=True),
+    Column("change", String(20), nullable=False),
+    Column("row", Integer()),  # line of the file; none for what is gone from it
+    Column("superseded_at", UTCDateTime()),  # a later push said otherwise of this one
+)
+
+hold_decision = Table(
+    "hold_decision",
+    METADATA,
+    id_column("hold_id", ForeignKey("hold.hold_id"), primary_key=True),
+    Column("decision", String(20), nullable=False),
+    Column("decided_by", String(64), nullable=False),
+    Column("reason", Text(), nullable=False),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+    id_column("audit_id", nullable=False),
+)
+
+# Which of two sources is right, as somebody decided: `version_id` is the version that stands by it.
+settlement = Table(
+    "settlement",
+    METADATA,
+    id_column("settlement_id", primary_key=True),
+    Column("kind", String(40), nullable=False),
+    id_column("fact_id", nullable=False, index=True),
+    id_column("version_id", nullable=False, unique=True),
+    id_column("chosen_version_id", nullable=False),
+    Column("against", Text(), nullable=False),  # ids of the versions that lost
+    Column("settled_by", String(64), nullable=False),
+    Column("reason", Text(), nullable=False),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+    id_column("audit_id", nullable=False),
+)
+
+# Rows refused or doubtful: what is wrong, where, and until when a later push of the dataset still said so.
+row_issue = Table(
+    "row_issue",
+    METADATA,
+    id_column("issue_id", primary_key=True),
+    id_column("batch_id", ForeignKey("batch.batch_id"), nullable=False, index=True),
+    Column("source", code_column(Source, "issue_source"), nullable=False),
+    Column("profile", String(20), nullable=False),
+    Column("dataset", String(60), nullable=False),
+    Column("row", Integer(), nullable=False),
+    Column("key", String(160), nullable=False),
+    Column("field", String(80), nullable=False),
+    Column("code", String(80), nullable=False),
+    Column("allowed", Text(), nullable=False),
+    Column("doubtful", Boolean(), nullable=False),
+    id_column("person_id", ForeignKey("person.person_id")),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+    Column("superseded_at", UTCDateTime()),
+    Index("ix_row_issue_open", "source", "profile", "dataset", sqlite_where=text("superseded_at IS NULL"),
+          postgresql_where=text("superseded_at IS NULL")),
+)  # fmt: skip
+
+# The first load of a topic: its people as they were when it began, and what was found of those without a fact.
+campaign = Table(
+    "campaign",
+    METADATA,
+    id_column("campaign_id", primary_key=True),
+    Column("topic", String(40), nullable=False),
+    Column("started_by", String(64), nullable=False),
+    Column("reason", Text(), nullable=False),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+    id_column("audit_id", nullable=False),
+    Column("superseded_at", UTCDateTime()),
+    Column("closed_by", String(64)),
+    Column("closed_reason", Text()),
+)
+
+campaign_person = Table(
+    "campaign_person",
+    METADATA,
+    id_column("campaign_id", ForeignKey("campaign.campaign_id"), primary_key=True),
+    id_column("person_id", ForeignKey("person.person_id"), primary_key=True),
+    Column("team_code", String(64)),
+)
+
+campaign_answer = Table(
+    "campaign_answer",
+    METADATA,
+    id_column("answer_id", primary_key=True),
+    id_column("campaign_id", ForeignKey("campaign.campaign_id"), nullable=False, index=True),
+    id_column("person_id", ForeignKey("person.person_id"), nullable=False),
+    Column("answer", String(40), nullable=False),
+    Column("reason", Text(), nullable=False),
+    Column("answered_by", String(64), nullable=False),
+    Column("recorded_at", UTCDateTime(), nullable=False),
+    id_column("audit_id", nullable=False),
 )
 
 # How far a source has been read. Rows are added; the newest extract time for a dataset counts.
