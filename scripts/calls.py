@@ -28,6 +28,18 @@ class Exit(IntEnum):
     REJECTED = 4
     UNREACHABLE = 5
     NOT_ALLOWED = 6
+    HELD = 7
+    OLDER = 8
+    RUN_DIFFERS = 9
+    UNUSABLE = 10
+
+
+CODES = {"older_extract": Exit.OLDER, "run_content_differs": Exit.RUN_DIFFERS}
+# Why a file cannot be used at all, as the service says it of a push in which none can.
+UNUSABLE = frozenset({
+    "wrong_encoding", "malformed_csv", "malformed_header", "duplicate_column", "missing_column", "json_array",
+    "line_too_long", "too_many_columns", "too_many_rows", "differs", "front_door_contacts",
+})  # fmt: skip
 
 
 class Stop(Exception):
@@ -107,7 +119,17 @@ def _accepted(answer: httpx.Response) -> httpx.Response:
         raise Stop(Exit.NOT_ALLOWED, explanation(answer))
     if answer.is_server_error:
         raise Stop(Exit.UNREACHABLE, explanation(answer))
-    raise Stop(Exit.REJECTED, explanation(answer))
+    raise Stop(_refusal(answer), explanation(answer))
+
+
+def _refusal(answer: httpx.Response) -> Exit:
+    if not answer.headers.get("content-type", "").startswith("application/problem+json"):
+        return Exit.REJECTED
+    problem = answer.json()
+    fields = problem.get("fields", [])
+    if fields and all(str(f.get("path")).startswith("datasets.") and f.get("code") in UNUSABLE for f in fields):
+        return Exit.UNUSABLE
+    return CODES.get(problem.get("code"), Exit.REJECTED)
 
 
 def _retry_after(answer: httpx.Response, otherwise: float) -> float:

@@ -4,16 +4,26 @@
     eclipse_push.py --url https://sight.example.gov.uk FOLDER
     eclipse_push.py --from-database postgresql://reader@warehouse/eclipse
 
-Exit codes: 0 applied, or nothing new; 2 wrong usage; 3 applied, but rows were refused; 4 rejected; 5 no answer from
-the service or the database; 6 not signed in, or not permitted.
+Exit codes, the gravest of what came of the run:
+
+    10  a file could not be read at all; nothing was concluded from it
+     4  the service rejected the push
+     8  a newer extract has been applied already
+     9  this run id was used for other content
+     7  part of it waits for a person's decision; the rest is applied
+     3  applied, but some rows were refused
+     0  applied, or nothing new
+
+and where the run could not be made: 2 wrong usage; 5 no answer from the service or the database; 6 not signed in, or
+not permitted. docs/eclipse.md says what to do about each.
 """
 
 import argparse
 import csv
+import gzip
 import hashlib
 import io
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,18 +31,22 @@ from typing import Any
 
 import httpx
 import psycopg
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
 
 import calls
+import push_report
 import ssd_tables
 from calls import Exit, Stop, said
 
 SUFFIXES = {".csv": "text/csv", ".ndjson": "application/x-ndjson", ".jsonl": "application/x-ndjson"}
 PROFILES = ("ssd", "cohorts")  # in this order: the cohorts files name people whom the SSD tables introduce
-COUNTS = ("rows", "added", "changed", "closed", "unchanged", "left_the_extract", "refused")
-REFUSALS_SHOWN = 20
+ADVICE = {
+    Exit.UNUSABLE: "No file of this push could be used, so nothing was concluded from it; write them again.",
+    Exit.REJECTED: "Nothing of this push was applied; put it right and push again.",
+    Exit.OLDER: "Nothing of this push was applied: what is held is newer. Tonight's extract needs nothing from it.",
+    Exit.RUN_DIFFERS: "Nothing of this push was applied. Other content is another run: say when it was extracted"
+    " (--extracted-at, or manifest.json).",
+}
 TIME_FORM = "a time is written with its offset: 2020-07-31T02:00:00Z"
 
 
@@ -63,16 +77,31 @@ def main() -> Exit:
     options = _options()
     client = calls.connect(options.url, options.token)
     batches, extracted_at = _from_database(options) if options.from_database else _from_folder(options)
-    worst = Exit.DONE
+    _refuse_unmatched(options.delta, batches)
+    ends = []
     with client:
         for profile, datasets in batches.items():
-            report = push(client, profile, datasets, extracted_at, dry_run=options.dry_run)
-            worst = max(worst, show(profile, report))
-    return worst
+            try:
+                report = push(client, profile, datasets, extracted_at, dry_run=options.dry_run, packed=options.gzip)
+            except Stop as stop:
+                if stop.code not in ADVICE:
+                    raise
+                said.print(f"{profile}: {stop}", style="bold red", markup=False, soft_wrap=True)
+                said.print(ADVICE[stop.code], markup=False, soft_wrap=True)
+                ends.append(stop.code)
+            else:
+                ends.append(push_report.show(profile, report))
+    return push_report.gravest(ends)
 
 
 def push(
-    client: httpx.Client, profile: str, datasets: list[Dataset], extracted_at: datetime, *, dry_run: bool = False
+    client: httpx.Client,
+    profile: str,
+    datasets: list[Dataset],
+    extracted_at: datetime,
+    *,
+    dry_run: bool = False,
+    packed: bool = False,
 ) -> dict[str, Any]:
     """Send one batch and have it applied. The run id names profile and moment, so a repeat is the same run."""
     moment = extracted_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -89,7 +118,7 @@ def push(
     batch = answer.json()
     here = f"/v1/ingest/batches/{batch['batch_id']}"
     if batch["state"] == "open":
-        _send(client, here, profile, datasets)
+        _send(client, here, profile, datasets, packed=packed)
         planned = calls.call(client, "POST", f"{here}/plan").json()
         if dry_run:
             return dict(planned)
@@ -97,30 +126,6 @@ def push(
     else:
         said.print(f"Run {manifest['run_id']} is {batch['state']} already; this is its report", markup=False)
     return dict(calls.call(client, "GET", f"{here}/report").json())
-
-
-def show(profile: str, report: Mapping[str, Any]) -> Exit:
-    """Print a report for a person, and say which exit code it deserves."""
-    out = Console(highlight=False)
-    table = Table(title=f"{profile}: {report.get('state')}", title_justify="left")
-    table.add_column("dataset", no_wrap=True, overflow="ignore", min_width=22)  # names tell apart at any width
-    for count in COUNTS:
-        table.add_column(count.replace("_", " "), justify="right")
-    for dataset in report.get("datasets", []):
-        table.add_row(str(dataset["name"]), *(str(dataset.get(count, "")) for count in COUNTS))
-    out.print(table)
-    if report.get("only_the_watermark_moved"):
-        out.print("  Nothing new: only the watermark moved.")
-    refusals = report.get("refusals", [])
-    refused = report.get("refused", len(refusals))
-    for one in refusals[:REFUSALS_SHOWN]:
-        place = f"{one['dataset']} line {one['row']}, {one['field']}"
-        out.print(f"  refused  {place}: {one['code']} ({one['allowed']})", markup=False)
-    if refused > REFUSALS_SHOWN:
-        out.print(f"  ... and {refused - REFUSALS_SHOWN} more")
-    if report.get("state") == "rejected":
-        return Exit.REJECTED
-    return Exit.ROWS_REFUSED if refused else Exit.DONE
 
 
 def _options() -> argparse.Namespace:
@@ -132,6 +137,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--profile", choices=PROFILES, help="what the files are (else by name: ssd_* is ssd)")
     parser.add_argument("--extracted-at", type=_moment, metavar="TIME", help="when the extract was taken, with offset")
     parser.add_argument("--delta", action="append", default=[], metavar="DATASET", help="this file holds changes only")
+    parser.add_argument("--gzip", action="store_true", help="send the files packed")
     parser.add_argument("--dry-run", action="store_true", help="plan, show, and change nothing")
     options = parser.parse_args()
     if bool(options.folder) == bool(options.from_database):
@@ -161,10 +167,28 @@ def _from_folder(options: argparse.Namespace) -> tuple[dict[str, list[Dataset]],
             if profile == "ssd" and "ssd_" + file.stem.lower().removeprefix("ssd_") not in ssd_tables.TABLES:
                 said.print(f"{file.name}: left out, the service does not take this table", markup=False)
                 continue
-            mode = "delta" if file.stem in options.delta else "full"
+            mode = _mode(file.stem, profile, options.delta)
             dataset = Dataset(file.stem, file.read_bytes(), SUFFIXES[file.suffix.lower()], mode)
             batches.setdefault(profile, []).append(dataset)
     return batches, options.extracted_at or _extracted_at(options.folder, files)
+
+
+def _mode(name: str, profile: str, deltas: list[str]) -> str:
+    """Whether a dataset holds changes only; `person` and `ssd_person.csv` are `ssd_person`."""
+    return "delta" if _plain(name, profile) in {_plain(each, profile) for each in deltas} else "full"
+
+
+def _refuse_unmatched(deltas: list[str], batches: dict[str, list[Dataset]]) -> None:
+    """Stop where --delta names no file: sent as full, what a delta leaves out would count as gone."""
+    sent = {_plain(each.name, profile) for profile, datasets in batches.items() for each in datasets}
+    missing = [each for each in deltas if not {_plain(each, profile) for profile in PROFILES} & sent]
+    if missing:
+        raise Stop(Exit.USAGE, f"--delta names no file that is sent: {', '.join(missing)}")
+
+
+def _plain(name: str, profile: str) -> str:
+    stem = Path(name).stem.lower() if Path(name).suffix.lower() in SUFFIXES else name.lower()
+    return f"ssd_{stem}" if profile == "ssd" and not stem.startswith("ssd_") else stem
 
 
 def _profile_of(file: Path) -> str:
@@ -192,18 +216,22 @@ def _from_database(options: argparse.Namespace) -> tuple[dict[str, list[Dataset]
         said.print(f"Not in this database, so not in the manifest: {', '.join(tables.absent)}")
     if not tables.found:
         raise Stop(Exit.USAGE, "None of the SSD tables is there; is --schema right?")
-    mode = {name: "delta" if name in options.delta else "full" for name in tables.found}
-    return {"ssd": [Dataset(name, body, "text/csv", mode[name]) for name, body in tables.found.items()]}, extracted_at
+    found = [Dataset(name, body, "text/csv", _mode(name, "ssd", options.delta)) for name, body in tables.found.items()]
+    return {"ssd": found}, extracted_at
 
 
-def _send(client: httpx.Client, here: str, profile: str, datasets: list[Dataset]) -> None:
+def _send(client: httpx.Client, here: str, profile: str, datasets: list[Dataset], *, packed: bool) -> None:
+    """Send each file; the manifest's sha256 is of the unpacked bytes."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=said, transient=True, disable=not said.is_terminal) as progress:
         task = progress.add_task(profile, total=len(datasets))
         for dataset in datasets:
             progress.update(task, description=dataset.name)
             headers = {"Content-Type": dataset.media_type}
-            calls.call(client, "PUT", f"{here}/datasets/{dataset.name}", content=dataset.body, headers=headers)
+            body = dataset.body
+            if packed:
+                headers["Content-Encoding"], body = "gzip", gzip.compress(body, mtime=0)
+            calls.call(client, "PUT", f"{here}/datasets/{dataset.name}", content=body, headers=headers)
             progress.advance(task)
 
 

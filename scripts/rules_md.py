@@ -4,6 +4,7 @@
 from pathlib import Path
 
 from service.domain.cohorts import COHORTS
+from service.domain.holding import RULES
 from service.domain.policy import ALWAYS, DEFAULT_POLICY, Term
 from service.domain.rules import Cohort
 
@@ -37,7 +38,7 @@ within, gravest first. `count` is those over or in danger; unknown and approachi
 
 def document() -> str:
     """The whole page, ending in a newline."""
-    return "\n".join([OPENING, "## Cohorts", "", *_cohorts(), "## Policy", "", *_policy()])
+    return "\n".join([OPENING, "## Cohorts", "", *_cohorts(), "## Policy", "", *_policy(), *_held()])
 
 
 def _cohorts() -> list[str]:
@@ -68,6 +69,20 @@ def _policy() -> list[str]:
     rows = [_row(term) for term in sorted(DEFAULT_POLICY.terms, key=lambda t: (t.code, t.effective_from))]
     headings = ["term", "what", "limit", "in force from", "authority", "our own choice"]
     return [*(f"| {' | '.join(cells)} |" for cells in [headings, ["---"] * len(headings), *rows]), ""]
+
+
+def _held() -> list[str]:
+    rows = [[f"`{code}`", rule] for code, rule in RULES]
+    return [
+        "## What of a push is held",
+        "",
+        "New facts and worse news always apply at once. What takes something away waits for a person where",
+        "",
+        *(f"| {' | '.join(cells)} |" for cells in [["reason", "when"], ["---"] * 2, *rows]),
+        "",
+        "All of it is our own choice (`service/domain/holding.py`).",
+        "",
+    ]
 
 
 def _row(term: Term) -> list[str]:

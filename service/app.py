@@ -11,7 +11,24 @@ import structlog
 from alembic.script import ScriptDirectory
 from fastapi import APIRouter, FastAPI
 
-from service.api import contacts, facts, health, identity, ingest, people, policy, problems, tracker, users
+from service.api import (
+    campaigns,
+    conflicts,
+    contacts,
+    coverage,
+    data_quality,
+    facts,
+    health,
+    identity,
+    ingest,
+    merging,
+    people,
+    policy,
+    problems,
+    tracker,
+    uploads,
+    users,
+)
 from service.api.dependencies import Door, denied
 from service.api.described import PREFIX
 from service.api.middleware import Around
@@ -51,10 +68,17 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     v1 = APIRouter(prefix=PREFIX)
     for router in (
         tracker.router,
+        merging.router,  # before people: /people/merges is nobody's id
         people.router,
         contacts.router,
         *facts.routers(),
+        conflicts.router,
         ingest.router,
+        ingest.waiting_router,
+        campaigns.router,
+        uploads.router,
+        coverage.router,
+        data_quality.router,
         policy.router,
         users.router,
     ):

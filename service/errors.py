@@ -49,6 +49,14 @@ class TooLarge(Refused):
     status, code, title = 413, "too_large", "The body is too large"
 
 
+class CutShort(Refused):
+    status, code, title = 400, "cut_short", "The body ended before its announced length; nothing was kept"
+
+
+class EncodingUnknown(Refused):
+    status, code, title = 415, "unsupported_encoding", "The body has a content encoding that is not taken"
+
+
 class Unprocessable(Refused):
     status, code, title = 422, "unprocessable", "Some fields cannot be accepted"
 
@@ -83,6 +91,18 @@ class NeedsManager(Refused):
 
 class NothingToApprove(Conflict):
     code, title = "nothing_to_approve", "Nothing here waits for approval"
+
+
+class OwnPush(Refused):
+    status, code, title = 403, "own_push", "What was held of a push is decided by somebody else than who pushed it"
+
+
+class NothingHeld(Conflict):
+    code, title = "nothing_held", "Nothing of this push waits for a decision"
+
+
+class NothingToSettle(Conflict):
+    code, title = "nothing_to_settle", "Nothing here is contradicted, or it has been settled"
 
 
 class KeyMissing(Refused):

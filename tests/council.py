@@ -17,11 +17,12 @@ from service.domain.facts import Accommodation, Confidence, Contact, Fact, Sourc
 from service.domain.person import Facts
 from service.domain.tracker import Row, Table, Tracker
 from service.domain.viewpoint import Viewpoint
-from service.operations import contacts, entries, ingest, lookup, tracker
+from service.operations import contacts, deciding, entries, ingest, lookup, tracker
 from service.operations.contacts import Logged, NewContact
 from service.operations.entries import Entered
-from service.operations.ingest import Declared, Manifest
+from service.operations.ingest import Manifest
 from service.operations.tracker import Filters
+from service.operations.weighing import Declared, Prepared
 from service.readers import mapping
 from service.store import facts, people, users
 from service.store.engine import reading, writing
@@ -95,6 +96,7 @@ MANAGER = somebody_who(Role.TEAM_MANAGER, code="exeter_1")
 DIRECTOR = somebody_who(Role.CHIEF_OFFICER)
 HEAD = somebody_who(Role.HEAD_OF_SERVICE)
 ROBOT = somebody_who(Role.INTEGRATION)
+ANALYST = somebody_who(Role.PERFORMANCE_ANALYST)
 
 
 class Council:
@@ -136,22 +138,39 @@ class Council:
             with writing(self.engine, self.clock) as write:
                 ingest.put_dataset(write.session, batch_id, name, data, by=ROBOT, at=write.now)
 
-    def prepared(self, batch_id: str) -> ingest.Prepared:
+    def prepared(self, batch_id: str) -> Prepared:
         """Read a batch's datasets."""
         with reading(self.engine) as session:
             return ingest.prepare(session, batch_id, CODES)
 
-    def planned(self, batch_id: str) -> dict[str, Any]:
+    def planned(self, batch_id: str, *, to: User | None = None) -> dict[str, Any]:
         """What applying would do."""
         prepared = self.prepared(batch_id)
         with reading(self.engine) as session:
-            return ingest.plan(session, prepared, at=self.clock())
+            return ingest.plan(session, prepared, to=to or ROBOT, at=self.clock())
 
     def applied(self, batch_id: str) -> dict[str, Any]:
         """Apply a batch; its report."""
         prepared = self.prepared(batch_id)
         with writing(self.engine, self.clock, intake=True) as write:
             return ingest.apply(write.session, prepared, by=ROBOT, at=write.now)
+
+    def approved(
+        self, batch_id: str, *datasets: str, by: User | None = None, reason: str = "checked"
+    ) -> dict[str, Any]:
+        """Approve what of a batch was held, all of it or that of some datasets; the report."""
+        prepared = self.prepared(batch_id)
+        with writing(self.engine, self.clock, intake=True) as write:
+            return deciding.approve(
+                write.session, prepared, datasets=datasets, reason=reason, by=by or ANALYST, at=write.now
+            )  # fmt: skip
+
+    def rejected(self, batch_id: str, *datasets: str, by: User | None = None) -> dict[str, Any]:
+        """Reject what of a batch was held; the report."""
+        with writing(self.engine, self.clock) as write:
+            return deciding.reject(
+                write.session, batch_id, datasets=datasets, reason="a broken script", by=by or ANALYST, at=write.now
+            )  # fmt: skip
 
     def push(self, profile: str, files: Mapping[str, str | bytes], **options: Any) -> dict[str, Any]:
         """A whole push: manifest, datasets, apply. The report."""
@@ -162,7 +181,14 @@ class Council:
     def night(self, text: str, *rows: str, mode: str = "full") -> dict[str, Any]:
         """A nightly ssd_care_leavers with these rows; its part of the report."""
         report = self.on(text).push("ssd", {"ssd_care_leavers": leavers(*rows)}, mode=mode)
-        return {**report["datasets"][0], "only_the_watermark_moved": report["only_the_watermark_moved"]}
+        first = report["datasets"][0]
+        return {
+            **first,
+            **first["facts"],
+            "outcomes": {name: first[name] for name in ("applied", "unchanged", "held", "refused")},
+            "held": report["held"],
+            "only_the_watermark_moved": report["only_the_watermark_moved"],
+        }
 
     def sheet(self, text: str, name: str, content: str, mode: str = "full") -> dict[str, Any]:
         """A push of one file of the cohorts profile; its report."""

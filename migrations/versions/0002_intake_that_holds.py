@@ -14,7 +14,7 @@ depends_on = None
 CLOSED_ONCE = {
     "held_change": ("superseded_at",),
     "row_issue": ("superseded_at",),
-    "person_identifier": ("superseded_at",),
+    "person_identifier": ("superseded_at", "released_by", "released_reason"),
     "person_merge": ("superseded_at", "undone_by", "undone_reason"),
     "campaign": ("superseded_at", "closed_by", "closed_reason"),
 }
@@ -75,6 +75,8 @@ def _identifiers(*key: str, past: bool) -> None:
     ]
     if past:
         columns.append(sa.Column("superseded_at", UTCDateTime(), nullable=True))
+        columns.append(sa.Column("released_by", sa.String(length=64), nullable=True))
+        columns.append(sa.Column("released_reason", sa.Text(), nullable=True))
     op.create_table(
         "person_identifier",
         *columns,
@@ -107,14 +109,20 @@ def upgrade() -> None:
         sa.Column("closed_reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("campaign_id", name=op.f("pk_campaign")),
     )
+    still_open = sa.text("superseded_at IS NULL")
+    op.create_index(
+        "uq_campaign_open", "campaign", ["topic"], unique=True, sqlite_where=still_open, postgresql_where=still_open
+    )
     op.create_table(
         "settlement",
         sa.Column("settlement_id", sa.String(length=36), nullable=False),
+        sa.Column("decision", sa.String(length=20), nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("fact_id", sa.String(length=36), nullable=False),
-        sa.Column("version_id", sa.String(length=36), nullable=False),
+        sa.Column("version_id", sa.String(length=36), nullable=True),
         sa.Column("chosen_version_id", sa.String(length=36), nullable=False),
         sa.Column("against", sa.Text(), nullable=False),
+        sa.Column("about", sa.String(length=64), nullable=True),
         sa.Column("settled_by", sa.String(length=64), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("recorded_at", UTCDateTime(), nullable=False),
@@ -200,6 +208,13 @@ def upgrade() -> None:
     with op.batch_alter_table("person_merge", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_person_merge_from_person_id"), ["from_person_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_person_merge_into_person_id"), ["into_person_id"], unique=False)
+        batch_op.create_index(
+            "uq_person_merge_open",
+            ["from_person_id"],
+            unique=True,
+            sqlite_where=sa.text("superseded_at IS NULL"),
+            postgresql_where=sa.text("superseded_at IS NULL"),
+        )
 
     op.create_table(
         "row_issue",
@@ -312,6 +327,11 @@ def downgrade() -> None:
 
     op.drop_table("row_issue")
     with op.batch_alter_table("person_merge", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_person_merge_open",
+            sqlite_where=sa.text("superseded_at IS NULL"),
+            postgresql_where=sa.text("superseded_at IS NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_person_merge_into_person_id"))
         batch_op.drop_index(batch_op.f("ix_person_merge_from_person_id"))
 

@@ -61,7 +61,8 @@ def caller(door: TheDoor, authorization: Annotated[str | None, Header(include_in
 Caller = Annotated[Subject, Depends(caller)]
 
 
-def _admitted(session: Session, subject: Subject, permission: Permission, request: Request) -> User:
+def admitted(session: Session, subject: Subject, permission: Permission, request: Request) -> User:
+    """Whom the token speaks for, if they have an account with this permission."""
     user = users.user_by_subject(session, subject.issuer, subject.subject)
     if user is None:
         raise NotSignedIn
@@ -87,7 +88,7 @@ def acting(permission: Permission) -> Any:
 
     def begin(request: Request, door: TheDoor, subject: Caller) -> Iterator[Act]:
         with writing(door.engine, door.clock) as write:
-            yield Act(write.session, _admitted(write.session, subject, permission, request), write.now)
+            yield Act(write.session, admitted(write.session, subject, permission, request), write.now)
 
     return Depends(begin, scope="function")
 
@@ -120,7 +121,7 @@ class Look:
         for _ in range(LOOKS):
             now = self.door.clock()
             with reading(self.door.engine) as session:
-                user = _admitted(session, self.subject, self.permission, self.request)
+                user = admitted(session, self.subject, self.permission, self.request)
                 value, people = compute(Seen(session, user, now))
             with writing(self.door.engine, self.door.clock) as write:
                 write.session.info[audit.REQUEST_ID] = self.request.state.request_id
@@ -136,7 +137,7 @@ class Look:
     def intake(self, do: Callable[[Act], T]) -> T:
         """What `do` gives in a long write transaction, one intake at a time."""
         with writing(self.door.engine, self.door.clock, intake=True) as write:
-            user = _admitted(write.session, self.subject, self.permission, self.request)
+            user = admitted(write.session, self.subject, self.permission, self.request)
             return do(Act(write.session, user, write.now))
 
 
@@ -147,14 +148,6 @@ def looking(permission: Permission) -> Any:
         return Look(door, subject, permission, request)
 
     return Depends(begin)
-
-
-async def raw_body(request: Request, _subject: Caller) -> bytes:
-    """The body as sent, once the token holds."""
-    return await request.body()
-
-
-RawBody = Annotated[bytes, Depends(raw_body)]
 
 
 def denied(request: Request, refused: Refused) -> None:

@@ -15,6 +15,7 @@ MEANINGS = {
     409: "Clashes with what is held",
     412: "Changed since you read it",
     413: "Too large",
+    415: "A content encoding that is not taken",
     422: "Some fields cannot be accepted",
     428: "If-Match is missing",
     503: "The database did not answer in time; try again with the same key",

@@ -9,6 +9,7 @@ from service.api.described import needs, problems, shows
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
 from service.domain.cohorts import COHORTS
+from service.domain.holding import RULES
 from service.domain.policy import DEFAULT_POLICY
 from service.domain.rules import Cohort
 from service.domain.viewpoint import Viewpoint
@@ -25,6 +26,7 @@ EXAMPLE = {
     "cohorts": [
         {"code": "pre_proceedings_over_12_weeks", "definition": "pre_proceedings_over_12_weeks/1", "rule": "..."}
     ],
+    "held": [{"code": "table_emptied", "rule": "a full dataset says nothing any more, where we hold facts of it"}],
 }
 
 
@@ -42,7 +44,7 @@ def _cohort(cohort: Cohort) -> dict[str, Any]:
 
 
 def shown(view: Viewpoint) -> bytes:
-    """The terms in force at the viewpoint and the definitions of all cohorts."""
+    """The terms in force at the viewpoint, the definitions of all cohorts, and what of a push is held."""
     policy = DEFAULT_POLICY.known_at(view.known_at)
     in_force = [each for each in policy.terms if each.in_force(view.as_at)]
     return dump(
@@ -51,6 +53,7 @@ def shown(view: Viewpoint) -> bytes:
             "known_at": view.known_at,
             "terms": [words.term(each) for each in in_force],
             "cohorts": [_cohort(each) for each in COHORTS],
+            "held": [{"code": code, "rule": rule} for code, rule in RULES],
         }
     )
 

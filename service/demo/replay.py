@@ -15,9 +15,10 @@ from service.domain.access import Role, ScopeKind, User
 from service.domain.dates import london_day
 from service.domain.facts import Accommodation, Confidence, Source
 from service.errors import Conflict
-from service.operations import contacts, entries, ingest
-from service.operations.ingest import Declared, Manifest
+from service.operations import contacts, entries, ingest, reports
+from service.operations.ingest import Manifest
 from service.operations.lookup import somebody
+from service.operations.weighing import Declared
 from service.readers import tables
 from service.readers.mapping import CodeMap
 from service.store import health, people, users
@@ -137,7 +138,7 @@ def _push(
 def _counted(report: dict[str, object]) -> str:
     datasets = report["datasets"]
     assert isinstance(datasets, list)
-    totals = {outcome: sum(d[outcome] for d in datasets) for outcome in ingest.OUTCOMES}
+    totals = {outcome: sum(d["facts"][outcome] for d in datasets) for outcome in reports.FACTS}
     return ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in totals.items() if count)
 
 

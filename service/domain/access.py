@@ -41,6 +41,9 @@ class Permission(StrEnum):
     READ_PERSON = "read_person"
     READ_TIMELINE = "read_timeline"
     READ_POLICY = "read_policy"
+    READ_CAMPAIGN = "read_campaign"
+    RUN_CAMPAIGN = "run_campaign"
+    UPLOAD_SHEET = "upload_sheet"
     LOG_CONTACT = "log_contact"
     RECORD_ACCOMMODATION = "record_accommodation"
     RECORD_CARE_LEAVER_STATUS = "record_care_leaver_status"
@@ -51,9 +54,14 @@ class Permission(StrEnum):
     RECORD_CARE_REVIEW = "record_care_review"
     CORRECT_FACT = "correct_fact"
     APPROVE_FACT = "approve_fact"
+    READ_CONFLICTS = "read_conflicts"
+    SETTLE_CONFLICT = "settle_conflict"
     WITHDRAW_FACT = "withdraw_fact"
+    MERGE_PEOPLE = "merge_people"
     PUSH_EXTRACTS = "push_extracts"
     READ_EXTRACT_REPORTS = "read_extract_reports"
+    READ_DATA_QUALITY = "read_data_quality"
+    DECIDE_HELD = "decide_held"
     MANAGE_USERS = "manage_users"
 
 
@@ -63,6 +71,9 @@ MEANING: dict[Permission, str] = {
     Permission.READ_PERSON: "Open one person in scope: facts and clocks",
     Permission.READ_TIMELINE: "Read one person's facts and contacts over time",
     Permission.READ_POLICY: "Read the limits in force and on whose authority",
+    Permission.READ_CAMPAIGN: "Read how far a first load is, and get its forms, as far as the role's sight goes",
+    Permission.RUN_CAMPAIGN: "Begin and end the first load of a topic",
+    Permission.UPLOAD_SHEET: "Send in spreadsheets of kinds of fact the role owns, and say what cannot be found out",
     Permission.LOG_CONTACT: "Log contacts, made or attempted",
     Permission.RECORD_ACCOMMODATION: "Record where a young person lives",
     Permission.RECORD_CARE_LEAVER_STATUS: "Record eligibility, support and in-touch category",
@@ -73,9 +84,14 @@ MEANING: dict[Permission, str] = {
     Permission.RECORD_CARE_REVIEW: "Record reviews of children looked after",
     Permission.CORRECT_FACT: "Correct a fact of a kind the role owns, with a reason",
     Permission.APPROVE_FACT: "Approve better news that somebody else recorded",
+    Permission.READ_CONFLICTS: "List what sources contradict each other about, of people in scope",
+    Permission.SETTLE_CONFLICT: "Decide between sources: which is right, whether two facts are one",
     Permission.WITHDRAW_FACT: "Withdraw a fact of a kind the role owns that was logged to the wrong person",
+    Permission.MERGE_PEOPLE: "Say that two records are one person, undo it, and release an id Eclipse gave anew",
     Permission.PUSH_EXTRACTS: "Push extracts: plan and apply",
-    Permission.READ_EXTRACT_REPORTS: "Read what a push did and refused",
+    Permission.READ_EXTRACT_REPORTS: "Read what a push did and refused, and who feeds what",
+    Permission.READ_DATA_QUALITY: "List rows refused or doubtful, as far as they are one's own to put right",
+    Permission.DECIDE_HELD: "Approve or reject what of a push was held, never of one's own",
     Permission.MANAGE_USERS: "Add users, set their roles and scope, link them to workers",
 }
 
@@ -94,8 +110,11 @@ RECORDED_UNDER: dict[str, Permission] = {
     "cla_review": Permission.RECORD_CARE_REVIEW,
 }
 
-_FIGURES = frozenset({Permission.READ_TRACKER, Permission.READ_POLICY})
-_ROWS = _FIGURES | {Permission.READ_PEOPLE, Permission.READ_PERSON, Permission.READ_TIMELINE}
+_FIGURES = frozenset({Permission.READ_TRACKER, Permission.READ_POLICY, Permission.READ_CAMPAIGN})
+_ROWS = _FIGURES | {
+    Permission.READ_PEOPLE, Permission.READ_PERSON, Permission.READ_TIMELINE, Permission.READ_CONFLICTS,
+}  # fmt: skip
+_DECIDES = frozenset({Permission.APPROVE_FACT, Permission.SETTLE_CONFLICT})
 _REPORTS = frozenset({Permission.READ_EXTRACT_REPORTS})
 _KEEPS = _ROWS | {Permission.CORRECT_FACT, Permission.WITHDRAW_FACT}
 _WORKER = _KEEPS | {
@@ -103,30 +122,34 @@ _WORKER = _KEEPS | {
     Permission.RECORD_ACCOMMODATION,
     Permission.RECORD_CARE_LEAVER_STATUS,
     Permission.RECORD_MISSING,
+    Permission.UPLOAD_SHEET,
 }
-_LINE_MANAGER = _WORKER | frozenset(RECORDED_UNDER.values()) | {Permission.APPROVE_FACT}
+_QUALITY = frozenset({Permission.READ_DATA_QUALITY})
+_LINE_MANAGER = _WORKER | _QUALITY | frozenset(RECORDED_UNDER.values()) | _DECIDES
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.PERSONAL_ADVISER: _WORKER,
     Role.SOCIAL_WORKER: _WORKER | {Permission.RECORD_PERMANENCE},
     Role.DUTY_WORKER: _WORKER,
-    Role.TEAM_MANAGER: _LINE_MANAGER,
-    Role.AREA_MANAGER: _LINE_MANAGER,
+    Role.TEAM_MANAGER: _LINE_MANAGER | {Permission.MERGE_PEOPLE},
+    Role.AREA_MANAGER: _LINE_MANAGER | {Permission.MERGE_PEOPLE},
     Role.LOCALITY_DIRECTOR: _LINE_MANAGER,
     Role.SENIOR_MANAGER_CORPORATE_PARENTING: _LINE_MANAGER,
-    Role.SENIOR_MANAGER_SAFEGUARDING_QA: _ROWS | _REPORTS | {Permission.APPROVE_FACT},
-    Role.CASE_PROGRESSION_MANAGER: _KEEPS | {Permission.RECORD_COURT},
-    Role.IRO: _KEEPS | {Permission.RECORD_PERMANENCE, Permission.RECORD_CARE_REVIEW},
+    Role.SENIOR_MANAGER_SAFEGUARDING_QA: _ROWS | _REPORTS | _DECIDES,
+    Role.CASE_PROGRESSION_MANAGER: _KEEPS | {Permission.RECORD_COURT, Permission.UPLOAD_SHEET},
+    Role.IRO: _KEEPS | {Permission.RECORD_PERMANENCE, Permission.RECORD_CARE_REVIEW, Permission.UPLOAD_SHEET},
     Role.CP_CHAIR: _KEEPS | {Permission.RECORD_CHILD_PROTECTION},
-    Role.HEAD_OF_SERVICE: _LINE_MANAGER | _REPORTS,
+    Role.HEAD_OF_SERVICE: _LINE_MANAGER
+    | _REPORTS
+    | {Permission.DECIDE_HELD, Permission.RUN_CAMPAIGN, Permission.MERGE_PEOPLE},
     Role.CHIEF_OFFICER: _ROWS | _REPORTS,
     Role.CHIEF_EXECUTIVE: _FIGURES,
     Role.LEAD_MEMBER: _FIGURES,
     Role.HOUSING_LEAD_MEMBER: _FIGURES,
     Role.IMPROVEMENT_DIRECTOR: _FIGURES,
-    Role.PERFORMANCE_ANALYST: _FIGURES | _REPORTS,
+    Role.PERFORMANCE_ANALYST: _FIGURES | _REPORTS | _QUALITY | {Permission.DECIDE_HELD, Permission.RUN_CAMPAIGN},
     Role.INFORMATION_GOVERNANCE: _REPORTS | {Permission.READ_POLICY},
-    Role.INTEGRATION: _REPORTS | {Permission.PUSH_EXTRACTS},
+    Role.INTEGRATION: _REPORTS | _QUALITY | {Permission.PUSH_EXTRACTS},
     Role.ADMINISTRATOR: _REPORTS | {Permission.READ_POLICY, Permission.MANAGE_USERS},
 }
 
@@ -136,6 +159,8 @@ OWNS: dict[Role, frozenset[str]] = {
 }
 
 MAY_APPROVE: frozenset[Role] = frozenset(role for role in Role if Permission.APPROVE_FACT in GRANTS[role])
+
+DECIDES_HELD: tuple[Role, ...] = tuple(role for role in Role if Permission.DECIDE_HELD in GRANTS[role])
 
 # Until allow-lists exist, a restricted person opens by id to these alone; to all others the row is redacted.
 OPENS_RESTRICTED: frozenset[Role] = frozenset({Role.HEAD_OF_SERVICE, Role.CHIEF_OFFICER})

@@ -8,6 +8,7 @@ from typing import Any
 
 from service.domain.facts import Allocation, Contact, Fact, Person, Source
 from service.domain.intake import Worker
+from service.domain.one_person import completed, said_once
 from service.domain.person import Facts
 from service.domain.standing import DISAGREE, end_of, stands, start_of
 from service.domain.viewpoint import as_true_by
@@ -54,23 +55,27 @@ def assemble(
     """What stands of one person out of the versions known, settled first and then read as at a London day.
 
     `before` are versions since replaced, by fact id (`store.facts.said_before`). What waits for a second
-    person is kept apart.
+    person is kept apart. Versions kept under another person's id are of the same person, merged into this one.
     """
     by_fact: dict[tuple[str, str], list[Fact]] = defaultdict(list)
+    merged = False
     for version in versions:
         by_fact[version.kind, version.known.fact_id].append(version)  # type: ignore[union-attr]
+        merged |= version.known.person_id != person_id  # type: ignore[union-attr]
     standing: dict[str, list[Any]] = defaultdict(list)
     proposed: list[Fact] = []
-    identity = Person()
+    identities: list[Person] = []
     for (kind, fact_id), group in by_fact.items():
         fact, waiting = stands(group)
         proposed.extend(waiting)
         if fact is not None and as_at is not None:
             fact = as_true_by(fact, as_at, before.get(fact_id, ()))
         if isinstance(fact, Person):
-            identity = fact
+            identities.append(fact)
         elif fact is not None:
             standing[ATTRIBUTES[kind]].append(fact)
+    if merged:
+        standing = said_once(standing, person_id)
     for facts in standing.values():
         if len(facts) > 1:
             facts.sort(key=_order)
@@ -81,7 +86,7 @@ def assemble(
         person_id=person_id,
         eclipse_id=eclipse_id,
         restricted=restricted,
-        person=identity,
+        person=completed(identities, person_id),
         proposed=tuple(proposed),
         **{attribute: tuple(facts) for attribute, facts in standing.items()},
     )

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from service.domain.facts import (
@@ -26,46 +27,108 @@ from service.domain.facts import (
     Responsibility,
     Source,
 )
+from service.domain.identity_check import other_person
 from service.domain.intake import Claim, Extract, Refusal, Team, Worker
-from service.domain.standing import DISPLACED, contradict, differ, end_of, start_of
+from service.domain.standing import DISPLACED, END_NAMED, contradict, differ, end_of, start_of
 from service.domain.suitability import is_breach
+from service.domain.undated import CONFLICTING, believed
 from service.domain.versions import NewVersion
 
 LEFT = "left_the_extract"
 NO_LONGER = "no_longer_supplied"
 UNMAPPED = "unmapped_"
+DELETED = "deleted_at_source"
 # A blank where an end stood opens the fact again: a source that no longer says it ended ends nothing.
 _ENDS = frozenset({
     "ended_on", "end_reason", "disposed_on", "disposal", "step_decided_on", "outcome", "outcome_code",
-    "court_application_on",
+    "court_application_on", "died_on", "transferred_out_on",
 })  # fmt: skip
+# What is true only while another field of the same spell is.
+_HANGS_ON = {
+    "accommodation": {
+        "code": frozenset({
+            "suitable", "judged_on", "judged_by", "judged_why", "evidence", "unacceptable", "provision", "release_on",
+        }),
+    },
+    "care_leaver_status": {"in_touch": frozenset({"in_touch_on"})},
+}  # fmt: skip
 _LONGEST_REF = 160
 T = TypeVar("T", Team, Worker)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the service holds: ids of people, meanings of keys, all current versions of the kinds claimed."""
+    """What the service holds: ids of people, meanings of keys, all current versions of the kinds claimed.
+
+    `former`: Eclipse id -> people who had it before it was given to somebody else. `sealed`: people adopted since,
+    whose records take nothing more.
+    """
 
     people: Mapping[str, str]
     aliases: Mapping[tuple[str, str], str]
     versions: Iterable[Fact]
     teams: Mapping[str, Team]
     workers: Mapping[str, Worker]
+    former: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    sealed: frozenset[str] = frozenset()
+
+
+class Change(StrEnum):
+    """What a unit does to what is held."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    CLOSED = "closed"
+    BLANKED = "blanked"
+    LEFT = "left_the_extract"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one claim changes, or what the absence of one does: applied or held as a whole.
+
+    `row` is the line of the file, None for what is gone from it. `withdrawn` are versions that end without another.
+    """
+
+    dataset: str
+    row: int | None
+    ref: str
+    person_id: str
+    kind: str
+    change: Change
+    versions: tuple[NewVersion, ...]
+    aliases: tuple[tuple[str, Source, str, str], ...] = ()
+    withdrawn: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Plan:
-    """What applying an extract would do, and what it would not."""
+    """What applying an extract would do, and what it would not.
+
+    `running`: of each dataset, how many facts it holds open; `emptied`: full datasets that no longer say anything.
+    """
 
     new_people: dict[str, str] = field(default_factory=dict)
-    versions: list[NewVersion] = field(default_factory=list)
-    aliases: list[tuple[str, Source, str, str]] = field(default_factory=list)
+    units: list[Unit] = field(default_factory=list)
+    running: Counter[str] = field(default_factory=Counter)
+    emptied: frozenset[str] = frozenset()
+    unusable: frozenset[str] = frozenset()
+    said: frozenset[str] = frozenset()
     teams: list[Team] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     proposed_matches: list[tuple[str, int]] = field(default_factory=list)
     tally: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    @property
+    def versions(self) -> list[NewVersion]:
+        """Every version that any unit would add."""
+        return [version for unit in self.units for version in unit.versions]
+
+    @property
+    def aliases(self) -> list[tuple[str, Source, str, str]]:
+        """Every key that any unit would give a meaning."""
+        return [alias for unit in self.units for alias in unit.aliases]
 
 
 class Comparison:
@@ -81,6 +144,7 @@ class Comparison:
         self._joined: set[tuple[str, str]] = set()
         self._by_key: dict[tuple[str, str, str], Fact] = {}
         self._by_person: dict[tuple[str, str], list[Fact]] = defaultdict(list)
+        self._reused: frozenset[str] = frozenset()
         for fact in held.versions:
             known = _known(fact)
             self._by_person[known.person_id, fact.kind].append(fact)
@@ -91,9 +155,12 @@ class Comparison:
     def run(self, extract: Extract) -> Plan:
         """Compare everything the extract says."""
         self.plan.refusals.extend(extract.refusals)
+        self.plan.unusable = frozenset(r.dataset for r in extract.refusals if r.whole)
         self._introduce(extract)
+        self._reused = self._ids_reused(extract)
         self._reference(extract)
         said = {ref for claim in extract.claims if (ref := self._claim(claim))}
+        self.plan.said = frozenset(said)
         self._mark_absent(extract, said)
         for dataset, _ in {(refusal.dataset, refusal.row) for refusal in self.plan.refusals}:
             self.plan.tally[dataset, "refused"] += 1
@@ -103,6 +170,18 @@ class Comparison:
         for claim in extract.claims:
             if isinstance(claim.value, Person) and claim.eclipse_id not in self._people:
                 self._people[claim.eclipse_id] = self.plan.new_people[claim.eclipse_id] = self._new_id()
+
+    def _ids_reused(self, extract: Extract) -> frozenset[str]:
+        """Eclipse ids under which the extract means somebody else than we do: nothing lands on the old person."""
+        return frozenset(
+            claim.eclipse_id
+            for claim in extract.claims
+            if isinstance(claim.value, Person)
+            and any(
+                isinstance(held, Person) and other_person(held, claim.value)
+                for held in self._by_person.get((self._people[claim.eclipse_id], Person.kind), ())
+            )
+        )
 
     def _reference(self, extract: Extract) -> None:
         self.plan.teams = _changed(extract.teams, self._held.teams, lambda team: team.code)
@@ -114,28 +193,77 @@ class Comparison:
         if person_id is None:
             self._refuse(claim, "eclipse_id", "person_not_found", "a person this push or an earlier one introduces")
             return ref
+        if claim.eclipse_id in self._reused:
+            self._refuse(claim, "eclipse_id", "id_reused", "the person this id was first about, or a released id")
+            return ref
+        if person_id in self._held.sealed:
+            self._refuse(claim, "eclipse_id", "sealed", "nothing: the record is sealed")
+            return ref
         if len(ref) > _LONGEST_REF:
             self._refuse(claim, "key", "too_long", f"at most {_LONGEST_REF} characters with the dataset's name")
             return None
-        fact_id = self._held.aliases.get((claim.value.kind, ref))
-        before = self._by_key.get((claim.value.kind, ref, fact_id)) if fact_id else None
-        if before is None:
-            self._add(claim, ref, person_id)
-        elif _known(before).person_id != person_id:
+        before = self._before(claim, ref)
+        if before is not None and _known(before).person_id != person_id:
             self._refuse(claim, "eclipse_id", "other_person", "the person this row was first about")
+        elif claim.deleted:
+            self._delete(claim, ref, before)
+        elif before is None:
+            self._add(claim, ref, person_id)
         else:
             self._compare(claim, ref, before)
         return ref
 
+    def _before(self, claim: Claim, ref: str) -> Fact | None:
+        """What this source's key meant until now; nothing where it meant a person who had the Eclipse id before."""
+        fact_id = self._held.aliases.get((claim.value.kind, ref))
+        before = self._by_key.get((claim.value.kind, ref, fact_id)) if fact_id else None
+        earlier = self._held.former.get(claim.eclipse_id, frozenset())
+        return None if before is None or _known(before).person_id in earlier else before
+
+    def _delete(self, claim: Claim, ref: str, before: Fact | None) -> None:
+        """The marker of a delta: what runs ends on the day of the extract, what has no end is taken out of the file."""
+        if before is None:
+            self.plan.tally[claim.dataset, "unchanged"] += 1
+            return
+        known = _known(before)
+        end = END_NAMED.get(before.kind)
+        if end is None and not isinstance(before, Person):
+            gone = (known.version_id,)
+            self._unit(claim.dataset, claim.row, ref, before, Change.CLOSED, (), withdrawn=gone)
+        elif end is None or end_of(before) is not None:
+            self.plan.tally[claim.dataset, "unchanged"] += 1
+        else:
+            day = max(self._observed_on, start_of(before) or self._observed_on)
+            ended: Fact = replace(before, **{end: day})  # type: ignore[arg-type]
+            version = self._version(
+                claim, ended, known.person_id, known.fact_id, flags=(*known.flags, DELETED), closes=known.version_id
+            )
+            self._unit(claim.dataset, claim.row, ref, before, Change.CLOSED, (version,))
+
+    def _unit(
+        self, dataset: str, row: int | None, ref: str, about: Fact | NewVersion, change: Change,
+        versions: tuple[NewVersion, ...], *, aliases: tuple[tuple[str, Source, str, str], ...] = (),
+        withdrawn: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        kind = about.fact.kind if isinstance(about, NewVersion) else about.kind
+        person_id = about.person_id if isinstance(about, NewVersion) else _known(about).person_id
+        self.plan.units.append(Unit(dataset, row, ref, person_id, kind, change, versions, aliases, withdrawn))
+        self.plan.tally[dataset, change.value] += 1
+
     def _refuse(self, claim: Claim, name: str, code: str, allowed: str) -> None:
         self.plan.refusals.append(Refusal(claim.dataset, claim.row, name, code, allowed, claim.key))
 
-    def _add(self, claim: Claim, ref: str, person_id: str, outcome: str = "added") -> None:
+    def _add(self, claim: Claim, ref: str, person_id: str) -> None:
+        added, aliases = self._opened(claim, ref, person_id)
+        self._unit(claim.dataset, claim.row, ref, added, Change.ADDED, (added,), aliases=aliases)
+
+    def _opened(
+        self, claim: Claim, ref: str, person_id: str
+    ) -> tuple[NewVersion, tuple[tuple[str, Source, str, str], ...]]:
         value = self._observed(claim.value) if claim.undated else claim.value
         fact_id = self._match(claim, value, person_id) or self._new_id()
-        self.plan.aliases.append((value.kind, self._source, ref, fact_id))
-        self._version(claim, value, person_id, fact_id, flags=tuple(sorted({*claim.flags})))
-        self.plan.tally[claim.dataset, outcome] += 1
+        added = self._version(claim, value, person_id, fact_id, flags=tuple(sorted({*claim.flags})))
+        return added, ((value.kind, self._source, ref, fact_id),)
 
     def _observed(self, value: Fact) -> Fact:
         if getattr(value, "started_on", self) is not None:
@@ -169,15 +297,21 @@ class Comparison:
         flags = tuple(sorted({*claim.flags, *blanked}))
         if claim.undated and any(getattr(value, name) != getattr(before, name) for name in before.defines):
             ended = replace(before, ended_on=self._observed_on)  # type: ignore[call-arg]
-            self._version(claim, ended, known.person_id, known.fact_id, flags=known.flags, closes=known.version_id)
-            self._add(claim, ref, known.person_id, "changed")
+            last = self._version(
+                claim, ended, known.person_id, known.fact_id, flags=known.flags, closes=known.version_id
+            )
+            begun, carried = begins(before, claim.value, value, blanked)
+            first, aliases = self._opened(
+                replace(claim, value=begun, flags=(*claim.flags, *carried)), ref, known.person_id
+            )
+            self._unit(claim.dataset, claim.row, ref, before, Change.CHANGED, (last, first), aliases=aliases)
         elif value == before and flags == tuple(flag for flag in known.flags if flag != DISPLACED):
             self.plan.tally[claim.dataset, "unchanged"] += 1
         else:
-            closed = end_of(value) is not None and end_of(before) is None
+            change = _change(before, value, {*blanked} - {*known.flags})
             flags = self._marked(value, before, flags)
-            self._version(claim, value, known.person_id, known.fact_id, flags=flags, closes=known.version_id)
-            self.plan.tally[claim.dataset, "closed" if closed else "changed"] += 1
+            version = self._version(claim, value, known.person_id, known.fact_id, flags=flags, closes=known.version_id)
+            self._unit(claim.dataset, claim.row, ref, before, change, (version,))
 
     def _marked(self, value: Fact, before: Fact, flags: tuple[str, ...]) -> tuple[str, ...]:
         """The flags, with `displaced` where an entry by hand stands over what `value` only says again."""
@@ -206,8 +340,8 @@ class Comparison:
         *,
         flags: tuple[str, ...],
         closes: str | None = None,
-    ) -> None:
-        version = NewVersion(
+    ) -> NewVersion:
+        return NewVersion(
             fact=value,
             person_id=person_id,
             fact_id=fact_id,
@@ -217,29 +351,35 @@ class Comparison:
             flags=flags,
             closes=(closes,) if closes else (),
         )
-        self.plan.versions.append(version)
 
     def _mark_absent(self, extract: Extract, said: set[str]) -> None:
         silent = {r.dataset for r in self.plan.refusals if not r.key}
         refused = {f"{r.dataset}/{r.key}".removesuffix("/") for r in self.plan.refusals if r.key}
-        watched = {name for name in self._full - silent if extract.rows.get(name)}
+        watched = {name for name in self._full - silent - extract.placeholders if name in extract.rows}
+        speaking = {claim.dataset for claim in extract.claims} | {r.dataset for r in self.plan.refusals}
         for (kind, ref, fact_id), fact in self._by_key.items():
             dataset = ref.split("/", 1)[0]
             known = _known(fact)
-            if dataset not in watched or ref in said or any(ref == key or ref.startswith(f"{key}/") for key in refused):
-                continue
             if isinstance(fact, Contact) or end_of(fact) is not None or self._held.aliases.get((kind, ref)) != fact_id:
                 continue
-            if LEFT in known.flags:
+            if LEFT in known.flags or known.person_id in self._held.sealed:
                 continue
-            self.plan.versions.append(
-                NewVersion(
-                    fact=fact, person_id=known.person_id, fact_id=fact_id, source=self._source, source_ref=ref,
-                    confidence=known.confidence, closes=(known.version_id,),
-                    flags=self._marked(fact, fact, tuple(sorted({*known.flags, LEFT}))),
-                )
+            self.plan.running[dataset] += 1
+            if dataset not in watched or ref in said or any(ref == key or ref.startswith(f"{key}/") for key in refused):
+                continue
+            version = NewVersion(
+                fact=fact, person_id=known.person_id, fact_id=fact_id, source=self._source, source_ref=ref,
+                confidence=known.confidence, closes=(known.version_id,),
+                flags=self._marked(fact, fact, tuple(sorted({*known.flags, LEFT}))),
             )  # fmt: skip
-            self.plan.tally[dataset, LEFT] += 1
+            self._unit(dataset, None, ref, fact, Change.LEFT, (version,))
+        self.plan.emptied = frozenset(name for name in watched - speaking if self.plan.running[name])
+
+
+def _change(before: Fact, after: Fact, blanked: set[str]) -> Change:
+    if end_of(after) is not None and end_of(before) is None:
+        return Change.CLOSED
+    return Change.BLANKED if blanked and after == before else Change.CHANGED
 
 
 def _known(fact: Fact) -> Known:
@@ -253,15 +393,18 @@ def kept(before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = ())
 
     A cell that could not be mapped is no blank: something new was said, and the old value no longer stands,
     unless it was the worse (`_outlasts`): not understanding what is said ends no danger, whatever is said of a
-    place that could not be read.
+    place that could not be read. Nor does a row that nothing dates (`believed`).
     """
-    unread = {flag.removeprefix(UNMAPPED) for flag in flags if flag.startswith(UNMAPPED)}
+    flags = frozenset(flags)
+    after = believed(before, after, flags)
+    unread = {flag.removeprefix(stem) for stem in (UNMAPPED, CONFLICTING) for flag in flags if flag.startswith(stem)}
     if "code" in unread and isinstance(before, Accommodation) and is_breach(before):
         after = replace(after, suitable=before.suitable, unacceptable=before.unacceptable)  # type: ignore[call-arg]
     filled: dict[str, Any] = {}
+    born = isinstance(after, Person) and after.born_on is not None
     for name in (f.name for f in fields(after) if f.name != "known"):
         old, new = getattr(before, name), getattr(after, name)
-        if old is None or new is not None or name in _ENDS:
+        if old is None or new is not None or name in _ENDS or (born and name == "expected_on"):
             continue
         if name not in unread or _outlasts(before, name):
             filled[name] = old
@@ -272,6 +415,20 @@ def kept(before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = ())
     dates_of_ours = {"started_on", "started_on_basis"} if undated else set()
     blanked = {f"{NO_LONGER}:{name}" for name in filled if name not in dates_of_ours}
     return (replace(after, **filled) if filled else after), blanked
+
+
+def begins(before: Fact, said: Fact, value: Fact, blanked: Iterable[str]) -> tuple[Fact, list[str]]:
+    """The spell that begins where an undated value changed, and the flags of what it keeps of the one before.
+
+    A blank beside what changed is a blank after a value: it ends no danger. What only holds of what has changed
+    (`_HANGS_ON`) is not kept: no judgement goes along to another place.
+    """
+    loose = {"started_on", "started_on_basis", "ended_on"}
+    for defining, hanging in _HANGS_ON.get(before.kind, {}).items():
+        if getattr(before, defining) != getattr(value, defining):
+            loose |= hanging
+    own = {f.name: getattr(said, f.name) for f in fields(value) if f.name in loose}
+    return replace(value, **own), [flag for flag in blanked if flag.partition(":")[2] not in loose]
 
 
 def _starts_no_earlier(before: Fact, after: Fact) -> bool:

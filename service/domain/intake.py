@@ -6,6 +6,13 @@ from datetime import date
 
 from service.domain.facts import Confidence, Fact
 
+# Why a file cannot be taken at all. Its watermark does not move.
+UNUSABLE = frozenset({
+    "wrong_encoding", "malformed_csv", "malformed_header", "duplicate_column", "missing_column", "json_array",
+    "line_too_long", "too_many_columns",
+    "unknown_dataset", "too_many_rows", "rows_differ", "front_door_contacts",
+})  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -13,7 +20,8 @@ class Claim:
 
     `row` is the line in the file (header = 1); `key` is the source's own id of the fact, unique in its
     dataset (with "/accommodation" and the like where one row yields several facts); `value.known` is None;
-    `undated`: the source gives no dates of its own, so a changed value ends the spell and opens another.
+    `undated`: the source gives no dates of its own, so a changed value ends the spell and opens another;
+    `deleted`: the row carries the marker of a delta: the source no longer has it.
     """
 
     dataset: str
@@ -24,6 +32,7 @@ class Claim:
     undated: bool = False
     flags: tuple[str, ...] = ()
     confidence: Confidence = Confidence.CONFIRMED
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,11 @@ class Refusal:
     code: str
     allowed: str
     key: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the file was refused, not a row of it: nothing is concluded from what it does not say."""
+        return self.code in UNUSABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +84,15 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """All that one batch says, with the number of data rows per dataset."""
+    """All that one batch says, with the number of data rows per dataset.
+
+    `placeholders`: datasets that have rows, and nothing in any of them. Eclipse's SSD scripts write such tables where
+    they read no data: they were not supplied, and nothing is concluded from them.
+    """
 
     claims: tuple[Claim, ...]
     teams: tuple[Team, ...]
     workers: tuple[Worker, ...]
     refusals: tuple[Refusal, ...]
     rows: Mapping[str, int]
+    placeholders: frozenset[str] = frozenset()

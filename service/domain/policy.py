@@ -188,5 +188,9 @@ DEFAULT_POLICY = Policy(
         _term(
             "feed.stale", "Age at which an extract is stale", Limit(1, Unit.DAYS), "Our own choice", own_choice=True,
         ),
+        _term(
+            "feed.held_reminder", "What is held of a feed reminds each time this has passed", Limit(1, Unit.DAYS),
+            "Our own choice", own_choice=True,
+        ),
     )
 )  # fmt: skip

@@ -12,6 +12,8 @@ from service.domain.policy import NoTerm, Policy, Term
 
 MISSING_NOW = "missing_now"
 NOT_SUPPLIED = "source_does_not_supply"
+NOT_YET_COLLECTED = "not_yet_collected"
+FEED_STATES = (NOT_SUPPLIED, NOT_YET_COLLECTED)  # said of what reaches us, counted apart
 
 _CARRIED = frozenset({"contested", "sources_disagree", "left_the_extract", "contradictory_code"})
 _CARRIED_PREFIXES = ("no_longer_supplied:", "unmapped_")
@@ -45,7 +47,7 @@ class Finding:
     @property
     def counts(self) -> bool:
         """Whether the row is in the cohort's `count`."""
-        return self.state in (State.OVER, State.DANGER) and self.line != NOT_SUPPLIED
+        return self.state in (State.OVER, State.DANGER) and self.line not in FEED_STATES
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,18 +15,24 @@ from service.domain.facts import (
     Accommodation,
     Basis,
     CareLeaverStatus,
+    Eligibility,
     Fact,
     InTouch,
     Known,
+    MissingEpisode,
+    MissingKind,
     Person,
     Source,
+    SupportAt21,
     field_types,
 )
 
 _ENDS = ("ended_on", "disposed_on", "step_decided_on", "court_application_on")
 _STARTS = ("started_on", "issued_on", "held_on", "agreed_on", "counted_on")
 DISAGREE = "sources_disagree"
+SETTLED = "settled"  # on an entry that decides which source is right: what feeds had said before it disagrees no more
 DISPLACED = "displaced"  # intake's mark on a version that says again what a person's entry had displaced: no news
+_NOT_SERVED = (Eligibility.QUALIFYING, Eligibility.NONE)
 # Kinds whose sources complete each other (a name here, a due date there) instead of competing.
 _COMPLETING = (Person,)
 
@@ -35,7 +41,8 @@ def stands(versions: Sequence[Fact]) -> tuple[Fact | None, tuple[Fact, ...]]:
     """The standing value of one fact out of its current versions, and the versions that wait for approval.
 
     A person's entry beats what a feed said before it took effect, flagged `sources_disagree` while the feed
-    still says otherwise; news a feed brings afterwards competes, and the worse of the two stands, flagged too.
+    still says otherwise (and nobody has settled it); news a feed brings afterwards competes, and the worse of the
+    two stands, flagged too.
     A standing value with better news waiting is flagged `contested`.
     """
     if len(versions) == 1 and not _known(versions[0]).proposed:
@@ -44,7 +51,7 @@ def stands(versions: Sequence[Fact]) -> tuple[Fact | None, tuple[Fact, ...]]:
     waiting = tuple(v for v in versions if _known(v).effective_at is None)
     if not effective:
         return None, waiting
-    candidates, displaced = _candidates(effective)
+    candidates, displaced = competing(effective)
     fact = _settle(candidates)
     if any(differ(fact, old) for old in displaced):
         fact = _flagged(fact, DISAGREE)
@@ -67,12 +74,11 @@ def _ended_by_hand(fact: Fact) -> bool:
     return _known(fact).source is Source.API and end_of(fact) is not None
 
 
-def _candidates(effective: list[Fact]) -> tuple[list[Fact], list[Fact]]:
-    """What competes, and what feeds had said before a person's entry displaced it."""
-    entered = [v for v in effective if _known(v).source is Source.API]
-    if not entered:
-        return effective, []
-    latest = max(entered, key=_lately)
+def competing(effective: Sequence[Fact]) -> tuple[list[Fact], list[Fact]]:
+    """What competes, and what feeds had said before a person's entry displaced it; none of that once it is settled."""
+    latest = entered_last(effective)
+    if latest is None:
+        return list(effective), []
     fed = [v for v in effective if _known(v).source is not Source.API]
     moment = _known(latest).recorded_at
     since: list[Fact] = []
@@ -80,7 +86,12 @@ def _candidates(effective: list[Fact]) -> tuple[list[Fact], list[Fact]]:
     for version in fed:
         news = _known(version).recorded_at > moment and DISPLACED not in _known(version).flags
         (since if news else displaced).append(version)
-    return [latest, *since], displaced
+    return [latest, *since], [] if SETTLED in _known(latest).flags else displaced
+
+
+def entered_last(effective: Iterable[Fact]) -> Fact | None:
+    """The latest entry by hand among the versions that count."""
+    return max((v for v in effective if _known(v).source is Source.API), key=_lately, default=None)
 
 
 def _settle(candidates: list[Fact]) -> Fact:
@@ -88,13 +99,24 @@ def _settle(candidates: list[Fact]) -> Fact:
         return candidates[0]
     if isinstance(candidates[0], _COMPLETING):
         newest_first = sorted(candidates, key=_lately, reverse=True)
-        return _completed(newest_first[0], newest_first[1:])
-    worst_first = sorted(candidates, key=lambda v: (gravity(v), _ended_by_hand(v), _lately(v)), reverse=True)
-    fact = _completed(worst_first[0], worst_first[1:])
+        return _born(completed(newest_first[0], newest_first[1:]))
+    worst_first = by_gravity(candidates)
+    fact = completed(worst_first[0], worst_first[1:])
     return _flagged(fact, DISAGREE) if any(differ(worst_first[0], v) for v in worst_first[1:]) else fact
 
 
-def _completed(fact: Fact, others: Iterable[Fact]) -> Fact:
+def by_gravity(candidates: Iterable[Fact]) -> list[Fact]:
+    """Versions of one fact that compete, the one that stands first."""
+    return sorted(candidates, key=lambda v: (gravity(v), _ended_by_hand(v), _lately(v)), reverse=True)
+
+
+def _born(fact: Fact) -> Fact:
+    """A child whom one source knows to be born is no longer expected, whatever another still says."""
+    born = isinstance(fact, Person) and fact.born_on is not None and fact.expected_on is not None
+    return replace(fact, expected_on=None) if born else fact  # type: ignore[call-arg]
+
+
+def completed(fact: Fact, others: Iterable[Fact]) -> Fact:
     """`fact` with its blanks filled from others that do not contradict it. A blank end is no blank: it says "open"."""
     filled: dict[str, Any] = {}
     for other in others:
@@ -119,13 +141,15 @@ def _flagged(fact: Fact, flag: str) -> Fact:
 
 
 _NAMES_OF = {code: tuple(field_types(kind)) for code, kind in KINDS.items()}
-_ENDS_OF = {code: tuple(name for name in _ENDS if name in names) for code, names in _NAMES_OF.items()}
-_STARTS_OF = {code: tuple(name for name in _STARTS if name in names) for code, names in _NAMES_OF.items()}
+ENDS_OF = {code: tuple(name for name in _ENDS if name in names) for code, names in _NAMES_OF.items()}
+END_NAMED = {code: names[0] for code, names in ENDS_OF.items() if names}
+"""Kind -> the field that says it ended; kinds of a single day have none."""
+STARTS_OF = {code: tuple(name for name in _STARTS if name in names) for code, names in _NAMES_OF.items()}
 
 
 def end_of(fact: Fact) -> date | None:
     """The day a fact says it ended, whatever its kind calls that."""
-    for name in _ENDS_OF[fact.kind]:
+    for name in ENDS_OF[fact.kind]:
         day: date | None = getattr(fact, name)
         if day is not None:
             return day
@@ -134,7 +158,7 @@ def end_of(fact: Fact) -> date | None:
 
 def start_of(fact: Fact) -> date | None:
     """The day a fact says it began, whatever its kind calls that."""
-    for name in _STARTS_OF[fact.kind]:
+    for name in STARTS_OF[fact.kind]:
         day: date | None = getattr(fact, name)
         if day is not None:
             return day
@@ -144,14 +168,16 @@ def start_of(fact: Fact) -> date | None:
 def gravity(fact: Fact) -> tuple[int, int, int, int]:
     """How bad a version is beside another of the same fact: still open, graver, its dates written down, earlier."""
     begun = start_of(fact)
-    grade = suitability.rank(fact) if isinstance(fact, Accommodation) else _withdrawn_grade(fact)
+    grade = suitability.rank(fact) if isinstance(fact, Accommodation) else _grade(fact)
     return (1 if end_of(fact) is None else 0, grade, 0 if _observed(fact) else 1, -(begun or date.max).toordinal())
 
 
-def _withdrawn_grade(fact: Fact) -> int:
+def _grade(fact: Fact) -> int:
+    """How grave an open fact is beside another of its kind: out of touch, still served, missing rather than away."""
     if isinstance(fact, CareLeaverStatus):
-        return {InTouch.NO: 3, InTouch.YES: 2, None: 2}.get(fact.in_touch, 1)
-    return 0
+        served = fact.support_at_21 is not SupportAt21.NOT_WANTED and fact.eligibility not in _NOT_SERVED
+        return 2 * {InTouch.NO: 3, InTouch.YES: 2, None: 2}.get(fact.in_touch, 1) + served
+    return int(isinstance(fact, MissingEpisode) and fact.missing_kind is not MissingKind.AWAY)
 
 
 def differ(one: Fact, other: Fact) -> bool:

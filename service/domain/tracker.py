@@ -2,16 +2,25 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
-from service.domain import dates
+from service.domain import campaign, dates
 from service.domain.clocks import State
-from service.domain.facts import AllocationRole, Contact, ContactOutcome
+from service.domain.facts import AllocationRole, Contact, ContactOutcome, Source
 from service.domain.intake import Team, Worker
 from service.domain.person import Facts, to_last_day
 from service.domain.policy import Policy
-from service.domain.rules import MISSING_NOW, NOT_SUPPLIED, Cohort, Finding, judge, order_key
+from service.domain.rules import (
+    FEED_STATES,
+    MISSING_NOW,
+    NOT_SUPPLIED,
+    NOT_YET_COLLECTED,
+    Cohort,
+    Finding,
+    judge,
+    order_key,
+)
 from service.domain.viewpoint import Viewpoint
 
 
@@ -43,6 +52,7 @@ class Card:
     attempted: Contact | None = None
 
 
+HELD = "news_held"  # a source has said something of this person that waits for somebody's decision
 BLANK = Card(None, None, None, None, True)
 
 
@@ -82,7 +92,7 @@ class Danger:
 
 @dataclass(frozen=True, slots=True)
 class Tracker:
-    """What the leaders read. `held` lists feeds held for a person's decision."""
+    """What the leaders read. `held` lists what of the feeds waits for a person's decision, longest first."""
 
     view: Viewpoint
     scope: Mapping[str, object]
@@ -102,7 +112,10 @@ class Surroundings:
     teams: Mapping[str, Team]
     workers: Mapping[str, Worker]
     freshness: tuple[Freshness, ...] = ()
+    held: tuple[Mapping[str, object], ...] = ()
+    held_people: frozenset[str] = frozenset()
     scope: Mapping[str, object] = field(default_factory=dict)
+    asked: Mapping[str, frozenset[str]] = field(default_factory=dict)  # topic -> people a first load still asks about
 
 
 def freshness(
@@ -111,6 +124,7 @@ def freshness(
     """How old each source is at `at`, from (source, profile, dataset) -> newest extract time.
 
     A source is as old as the oldest dataset it ever supplied: one fresh table does not make the others fresh.
+    Spreadsheets come when somebody sends one, so they are never stale.
     """
     datasets: dict[str, dict[str, datetime]] = defaultdict(dict)
     for (source, _, dataset), extracted_at in marks.items():
@@ -119,7 +133,8 @@ def freshness(
     for source, times in sorted(datasets.items()):
         oldest = min(times.values())
         hours = int((at - oldest).total_seconds() // 3600)
-        found.append(Freshness(str(source), oldest, hours, hours >= stale_after_hours, dict(sorted(times.items()))))
+        stale = hours >= stale_after_hours and source != Source.UPLOAD
+        found.append(Freshness(str(source), oldest, hours, stale, dict(sorted(times.items()))))
     return tuple(found)
 
 
@@ -182,8 +197,14 @@ def build(people: Iterable[Facts], cohorts: Sequence[Cohort], around: Surroundin
     populations = {cohort.population.title: cohort.population for cohort in cohorts}
     found: dict[str, list[tuple[Facts, Finding]]] = defaultdict(list)
     missing: list[Facts] = []
+    unseen: Counter[str] = Counter()
     for facts in people:
         findings = judge(facts, cohorts, as_at=day, policy=around.policy, supplied=around.supplied)
+        if around.asked and (topics := campaign.pending(facts, around.asked, day)):
+            findings = campaign.marked(findings, topics)
+            unseen.update(campaign.unseen(facts, topics, findings, day, around.policy))
+        if facts.person_id in around.held_people:
+            findings = [replace(finding, flags=(*finding.flags, HELD)) for finding in findings]
         for finding in findings:
             found[finding.cohort].append((facts, finding))
         if facts.missing_episodes and facts.missing_on(day) and not facts.gone_on(day):
@@ -197,32 +218,36 @@ def build(people: Iterable[Facts], cohorts: Sequence[Cohort], around: Surroundin
         if facts.person_id not in cards:
             cards[facts.person_id] = card(facts, around)
     unknowns = {
-        code: sum(f.state is State.UNKNOWN and f.line != NOT_SUPPLIED for _, f in group)
+        code: sum(f.state is State.UNKNOWN and f.line not in FEED_STATES for _, f in group)
         for code, group in found.items()
     }
     unsupplied = {code: sum(f.line == NOT_SUPPLIED for _, f in group) for code, group in found.items()}
-    judged = _Judged(population, unknowns, unsupplied, around.supplied, cards)
+    uncollected = unseen + Counter(
+        {code: sum(f.line == NOT_YET_COLLECTED for _, f in group) for code, group in found.items()}
+    )
+    judged = _Judged(population, unknowns, unsupplied, uncollected, around.supplied, cards)
     tables = tuple(_table(cohort, found.get(cohort.code, []), judged) for cohort in cohorts)
     danger = _danger(found, missing, cards, day) if rows else ()
-    return Tracker(around.view, around.scope, around.freshness, (), danger, tables)
+    return Tracker(around.view, around.scope, around.freshness, around.held, danger, tables)
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """What the tables share: populations by title, unknown and not supplied by cohort, kinds supplied, cards."""
+    """What the tables share: populations by title; unknown, not supplied, not collected by cohort; kinds; cards."""
 
     population: Mapping[str, int]
     unknowns: Mapping[str, int]
     unsupplied: Mapping[str, int]
+    uncollected: Mapping[str, int]
     supplied: frozenset[str]
     cards: Mapping[str, Card]
 
 
 def _table(cohort: Cohort, found: list[tuple[Facts, Finding]], judged: _Judged) -> Table:
     counted = [(f, finding) for f, finding in found if _in_count(cohort, finding)]
-    shown = (*cohort.lines, *cohort.beside, NOT_SUPPLIED)
+    shown = (*cohort.lines, *cohort.beside, *FEED_STATES)
     lines = Counter(finding.line for _, finding in counted)
-    lines.update(finding.line for _, finding in found if finding.line in (*cohort.beside, NOT_SUPPLIED))
+    lines.update(finding.line for _, finding in found if finding.line in (*cohort.beside, *FEED_STATES))
     ordered = sorted(found, key=lambda pair: _row_order(*pair))
     source = cohort.unknown_from or cohort.code
     return Table(
@@ -232,7 +257,7 @@ def _table(cohort: Cohort, found: list[tuple[Facts, Finding]], judged: _Judged) 
         unknown=judged.unknowns.get(source, 0),
         approaching=sum(finding.state is State.APPROACHING for _, finding in found),
         not_supplied=judged.unsupplied.get(source, 0),
-        not_yet_collected=0,
+        not_yet_collected=judged.uncollected.get(source, 0),
         supplied=cohort.supplied_by(judged.supplied),
         families=_families(counted),
         lines=tuple((line, lines[line]) for line in shown if lines[line]),
@@ -241,7 +266,7 @@ def _table(cohort: Cohort, found: list[tuple[Facts, Finding]], judged: _Judged) 
 
 
 def _in_count(cohort: Cohort, finding: Finding) -> bool:
-    if finding.line == NOT_SUPPLIED:
+    if finding.line in FEED_STATES:
         return False
     return finding.counts or (cohort.code in _COUNTED_UNKNOWN and finding.state is State.UNKNOWN)
 

@@ -1,7 +1,7 @@
 """Enter, correct, approve and withdraw facts by hand. Worse counts at once, better waits for a second person."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import cast
@@ -9,7 +9,7 @@ from typing import cast
 from sqlmodel import Session
 
 from service.domain.access import Permission, User
-from service.domain.assembly import assemble
+from service.domain.assembly import assemble, by_person
 from service.domain.dates import london_day
 from service.domain.facts import (
     SERVER_OWNED,
@@ -23,6 +23,7 @@ from service.domain.facts import (
 )
 from service.domain.person import in_spell, to_last_day
 from service.domain.second_person import lowers, weigh
+from service.domain.settling import still_settled
 from service.domain.soundness import faults
 from service.domain.standing import gravity, stands, start_of
 from service.domain.versions import NewVersion
@@ -83,8 +84,9 @@ def enter(
     new = _begun(new, followed, at)
     counts, waits = weigh(None, new, follows=_gravest(followed))
     fact_id = new_id(at)
-    versions = [_version(value, person, fact_id, confidence, proposed=p) for value, p in _both(counts, waits)]
-    versions += [_left(session, spell, new, person, proposed=counts is None) for spell in followed]
+    own = person.kept_under
+    versions = [_version(value, own, fact_id, confidence, proposed=p) for value, p in _both(counts, waits)]
+    versions += [_left(session, spell, new, proposed=counts is None) for spell in followed]
     record.append(session, versions, by=by.user_id, at=at, audit_id=audit_id)
     return _entered(session, new.kind, fact_id, person.person_id, counts, waits, at)
 
@@ -111,26 +113,30 @@ def _both(counts: Fact | None, waits: Fact | None) -> list[tuple[Fact, bool]]:
 
 
 def _version(
-    value: Fact, person: Somebody, fact_id: str, confidence: Confidence, *, proposed: bool, reason: str | None = None,
-    closes: tuple[str, ...] = (),
+    value: Fact, person_id: str, fact_id: str, confidence: Confidence, *, proposed: bool, reason: str | None = None,
+    closes: tuple[str, ...] = (), flags: tuple[str, ...] = (),
 ) -> NewVersion:  # fmt: skip
     return NewVersion(
-        fact=replace(value, known=None), person_id=person.person_id, fact_id=fact_id, source=Source.API,
-        confidence=confidence, proposed=proposed, reason=reason, closes=closes,
+        fact=replace(value, known=None), person_id=person_id, fact_id=fact_id, source=Source.API,
+        confidence=confidence, proposed=proposed, reason=reason, closes=closes, flags=flags,
     )  # fmt: skip
 
 
 def _followed(session: Session, new: Fact, person: Somebody, at: datetime) -> list[Fact]:
-    """The spells that run now and that a new open spell of their kind comes after: places, care leaver statuses."""
+    """The spells that run now and that a new open spell of their kind comes after: places, care leaver statuses.
+
+    A place is left whichever of two merged records holds it; a status follows those of its own record, whose words
+    it carries over.
+    """
     if not isinstance(new, Accommodation | CareLeaverStatus) or new.ended_on is not None:
         return []
-    today = london_day(at)
-    standing = assemble(
-        facts.of_people(session, [new.kind], [person.person_id], None), person_id=person.person_id
-    )  # fmt: skip
-    if isinstance(new, Accommodation):
-        return [place for place in standing.accommodations if in_spell(place.started_on, place.ended_on, today)]
-    return [s for s in standing.care_leaver_statuses if to_last_day(s.started_on, s.ended_on, today)]
+    today, moves = london_day(at), isinstance(new, Accommodation)
+    ids = person.ids if moves else (person.kept_under,)
+    versions = by_person(facts.of_people(session, [new.kind], ids, None))
+    standing = [assemble(versions.get(own, ()), person_id=own) for own in ids]
+    if moves:
+        return [a for each in standing for a in each.accommodations if in_spell(a.started_on, a.ended_on, today)]
+    return [s for each in standing for s in each.care_leaver_statuses if to_last_day(s.started_on, s.ended_on, today)]
 
 
 def _gravest(followed: Sequence[Fact]) -> Fact | None:
@@ -152,7 +158,7 @@ def _begun(new: Fact, followed: Sequence[Fact], at: datetime) -> Fact:
     return replace(new, started_on=new.started_on or london_day(at), **kept)
 
 
-def _left(session: Session, spell: Fact, new: Fact, person: Somebody, *, proposed: bool) -> NewVersion:
+def _left(session: Session, spell: Fact, new: Fact, *, proposed: bool) -> NewVersion:
     """The spell before, ended where the new one begins: it ends when the new one counts.
 
     A place is left on the day the next begins; a status ends on the day before.
@@ -164,7 +170,9 @@ def _left(session: Session, spell: Fact, new: Fact, person: Somebody, *, propose
     last = begins if isinstance(spell, Accommodation) else begins - timedelta(days=1)
     ended = replace(spell, ended_on=max(last, start_of(spell) or last))  # type: ignore[call-arg]
     ours = _ours(facts.of_fact(session, spell.kind, known.fact_id), proposed=proposed)
-    return _version(ended, person, known.fact_id, known.confidence, proposed=proposed, reason="moved", closes=ours)
+    return _version(
+        ended, known.person_id, known.fact_id, known.confidence, proposed=proposed, reason="moved", closes=ours
+    )
 
 
 def _overtaken(versions: Sequence[Fact], waits: Fact | None, *, proposed: bool) -> tuple[str, ...]:
@@ -193,7 +201,7 @@ def correct(
 ) -> Entered:
     """Correct a fact, whoever said it. The source's own versions stay; this one stands over what they said before."""
     _own(by, after.kind)
-    person, versions = _held(session, after.kind, fact_id, by=by, at=at)
+    person, versions = held(session, after.kind, fact_id, by=by, at=at)
     if etag_of(versions) != if_match:
         raise Stale
     before, _ = stands(versions)
@@ -207,22 +215,25 @@ def correct(
     )
     new = [
         _version(
-            value, person, fact_id, Confidence.CONFIRMED, proposed=p, reason=reason,
+            value, person.kept_under, fact_id, Confidence.CONFIRMED, proposed=p, reason=reason,
             closes=_ours(versions, proposed=p or before is None) + _overtaken(versions, waits, proposed=p),
+            flags=still_settled(versions, value),
         )
         for value, p in _both(counts, waits)
     ]  # fmt: skip
-    new += [_left(session, spell, after, person, proposed=counts is None) for spell in followed]
+    new += [_left(session, spell, after, proposed=counts is None) for spell in followed]
     record.append(session, new, by=by.user_id, at=at, audit_id=audit_id)
     return _entered(session, after.kind, fact_id, person.person_id, counts, waits, at)
 
 
-def _held(session: Session, kind: str, fact_id: str, *, by: User, at: datetime) -> tuple[Somebody, list[Fact]]:
+def held(session: Session, kind: str, fact_id: str, *, by: User, at: datetime) -> tuple[Somebody, list[Fact]]:
+    """Whose a fact is, and its current versions, locked. Raises NotFound for a person whom `by` may not open."""
     versions = facts.of_fact(session, kind, fact_id, lock=True)
     if not versions:
         raise NotFound
     person_id = cast(str, versions[0].known and versions[0].known.person_id)
-    return somebody(session, to=by, today=london_day(at), person_id=person_id), versions
+    found = somebody(session, to=by, today=london_day(at), person_id=person_id)
+    return replace(found, addressed=person_id), versions  # a fact stays under the id it was recorded under
 
 
 def approve(
@@ -239,7 +250,7 @@ def approve(
 
     With `if_match`, only as the approver read it: nothing said since is approved unseen.
     """
-    person, versions = _held(session, kind, fact_id, by=by, at=at)
+    person, versions = held(session, kind, fact_id, by=by, at=at)
     if if_match is not None and etag_of(versions) != if_match:
         raise Stale
     waiting = [v for v in versions if v.known and v.known.effective_at is None]
@@ -258,7 +269,7 @@ def approve(
 def withdraw(session: Session, kind: str, fact_id: str, *, by: User, at: datetime, reason: str) -> Entered:
     """Take a fact entered on the wrong person out of the file. What a feed says is corrected at its source."""
     _own(by, kind)
-    person, versions = _held(session, kind, fact_id, by=by, at=at)
+    person, versions = held(session, kind, fact_id, by=by, at=at)
     if any(v.known and v.known.source is not Source.API for v in versions):
         raise Conflict(("fact_id", "from_a_feed", "a fact entered by hand; a feed's fact is corrected at its source"))
     authors = facts.authors_of(session, kind, fact_id)
@@ -270,34 +281,40 @@ def withdraw(session: Session, kind: str, fact_id: str, *, by: User, at: datetim
         session, f"withdraw.{kind}", by=by.user_id, at=at, person_id=person.person_id,
         detail={"fact_id": fact_id, "tell": "information_governance"},
     )  # fmt: skip
-    taken, reopened = _undone(session, kind, fact_id, versions, person)
+    taken, reopened = _undone(session, kind, fact_id, versions)
     record.withdraw(session, kind, taken, by=by.user_id, at=at, reason=reason, audit_id=audit_id)
     record.append(session, reopened, by=by.user_id, at=at, audit_id=audit_id)
     return Entered(kind, fact_id, person.person_id, "withdrawn", at, "")
 
 
-def _undone(
-    session: Session, kind: str, fact_id: str, versions: Sequence[Fact], person: Somebody
-) -> tuple[list[str], list[NewVersion]]:
+def _undone(session: Session, kind: str, fact_id: str, versions: Sequence[Fact]) -> tuple[list[str], list[NewVersion]]:
     """Ids of all that the withdrawn entry said, and the spells it ended run on: it never was this person's move.
 
     An end that still waits, or that stood over a feed's version alone, goes with the entry; where it replaced
     another entry, that one is said again.
     """
-    taken = [v.known.version_id for v in versions if v.known]
+    taken, reopened = run_on(session, facts.ended_with(session, kind, fact_id) if kind in FOLLOWING else ())
+    return [v.known.version_id for v in versions if v.known] + taken, reopened
+
+
+def run_on(
+    session: Session, spells: Iterable[Fact], *, why: str = "the move was withdrawn"
+) -> tuple[list[str], list[NewVersion]]:
+    """What lets spells run on that another entry ended: ids of versions to be closed, and versions that open again."""
+    taken: list[str] = []
     reopened = []
-    for ended in facts.ended_with(session, kind, fact_id) if kind in FOLLOWING else ():
+    for ended in spells:
         known = ended.known
         if known is None:
             raise ValueError("what is held has an envelope")
-        if not facts.took_the_place_of_an_entry(session, kind, known):
+        if not facts.took_the_place_of_an_entry(session, ended.kind, known):
             taken.append(known.version_id)
             continue
         open_again = replace(ended, ended_on=None)  # type: ignore[call-arg]
         reopened.append(
             _version(
-                open_again, person, known.fact_id, known.confidence, proposed=False,
-                reason="the move was withdrawn", closes=(known.version_id,),
+                open_again, known.person_id, known.fact_id, known.confidence, proposed=False,
+                reason=why, closes=(known.version_id,),
             )
         )  # fmt: skip
     return taken, reopened

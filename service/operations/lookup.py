@@ -1,6 +1,6 @@
-"""Find the one person an act is about. Out of scope, restricted and unknown look the same."""
+"""Find the one person an act is about. Out of scope, restricted, sealed and unknown look the same."""
 
-from datetime import date
+from datetime import date, datetime
 
 from sqlmodel import Session
 
@@ -11,12 +11,16 @@ from service.store.people import Somebody
 
 
 def somebody(
-    session: Session, *, to: User, today: date, person_id: str | None = None, eclipse_id: str | None = None
-) -> Somebody:
-    """The person with this id, if `to` may open the record. Raises NotFound otherwise, whatever the cause."""
+    session: Session, *, to: User, today: date, person_id: str | None = None, eclipse_id: str | None = None,
+    known_at: datetime | None = None,
+) -> Somebody:  # fmt: skip
+    """The person with this id, if `to` may open the record. Raises NotFound otherwise, whatever the cause.
+
+    The id of somebody merged into another means the other, as far as that was known at `known_at` (now if left out).
+    """
     if person_id is None and eclipse_id is None:
         raise NotFound  # nobody is named: never the first who happens to be in scope
-    found = people.find(session, to, today, person_id=person_id, eclipse_id=eclipse_id)
+    found = people.find(session, to, today, person_id=person_id, eclipse_id=eclipse_id, known_at=known_at)
     if found is None or (found.restricted and not to.opens_restricted):
         raise NotFound(about=people.meant(session, person_id=person_id, eclipse_id=eclipse_id))
     return found

@@ -7,6 +7,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session
 
+from service.domain import campaign
 from service.domain.access import Sight, User
 from service.domain.cohorts import COHORTS
 from service.domain.facts import KINDS, Contact, Fact
@@ -62,7 +63,7 @@ def page(
         raise NotPermitted
     if after is not None and not _may_stand_on(session, to, today, after):
         raise Unprocessable(("cursor", "unknown", "`next` of the page before"))
-    found = people.visible(session, to, today, after=after, limit=limit + ROOM)
+    found = people.visible(session, to, today, after=after, limit=limit + ROOM, known_at=view.known_at)
     end = min(limit, len(found))
     while end < len(found) and found[end - 1].restricted:
         end += 1
@@ -89,11 +90,12 @@ def one(
     eclipse_id: str | None = None,
 ) -> Whole:
     """One person whole. Whoever may open a restricted record sees it unredacted."""
-    found = somebody(session, to=to, today=today, person_id=person_id, eclipse_id=eclipse_id)
+    found = somebody(session, to=to, today=today, person_id=person_id, eclipse_id=eclipse_id, known_at=view.known_at)
     around = surroundings(session, view)
-    versions = facts.of_people(session, ALL, [found.person_id], view)
+    versions = facts.of_people(session, ALL, found.ids, view)
     (whole,) = of_people(session, [replace(found, restricted=False)], view, around.workers)
     clocks = judge(whole, COHORTS, as_at=view.as_at, policy=around.policy, supplied=around.supplied, within=True)
+    clocks = campaign.marked(clocks, campaign.pending(whole, around.asked, view.as_at))
     versions += _all_versions(session, whole.contacts)
     return Whole(card(whole, around), whole, tuple(sorted(clocks, key=order_key)), _etags(versions))
 
@@ -114,11 +116,12 @@ def timeline(
     session: Session, *, to: User, view: Viewpoint, today: date, person_id: str
 ) -> tuple[Somebody, list[Event]]:
     """Everything recorded of one person by `known_at`, superseded versions included, in the order we learnt it."""
-    found = somebody(session, to=to, today=today, person_id=person_id)
+    found = somebody(session, to=to, today=today, person_id=person_id, known_at=view.known_at)
     events = [
         Event(fact, fact.known.recorded_at, superseded_at)
         for kind in KINDS
-        for fact, superseded_at in facts.history(session, kind, found.person_id, view)
+        for own in found.ids
+        for fact, superseded_at in facts.history(session, kind, own, view)
         if fact.known
     ]
     return found, sorted(events, key=lambda e: (e.recorded_at, e.fact.known.version_id if e.fact.known else ""))
@@ -127,7 +130,10 @@ def timeline(
 def contacts(
     session: Session, *, to: User, view: Viewpoint, today: date, person_id: str, before: datetime | None, limit: int
 ) -> tuple[Somebody, list[Contact], dict[str, str]]:
-    """One person's contacts, newest first, and the etag of each."""
-    found = somebody(session, to=to, today=today, person_id=person_id)
-    listed = facts.contacts_of(session, found.person_id, view, limit=limit, before=before)
+    """One person's contacts, newest first, and the etag of each; of two records merged, the contacts of both."""
+    found = somebody(session, to=to, today=today, person_id=person_id, known_at=view.known_at)
+    both = [
+        contact for own in found.ids for contact in facts.contacts_of(session, own, view, limit=limit, before=before)
+    ]
+    listed = sorted(both, key=lambda c: (c.occurred_at, c.known.version_id if c.known else ""), reverse=True)[:limit]
     return found, listed, _etags(_all_versions(session, listed))

@@ -17,6 +17,7 @@ PLACEHOLDERS = frozenset({"ssd_ph", "dq", "??", "-1"})
 """What SSD scripts write where they found no usable value; like the day 1900-01-01, it says nothing."""
 
 NOTHING_DAY = date(1900, 1, 1)
+_NOTHING_DAYS = ("1900-01-01", "01/01/1900")
 _FIRST_YEAR, _LAST_YEAR = 1901, 2199
 _TIME = r"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]{1,9}))?)?"
 _ZONE = r"(Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?"
@@ -49,6 +50,11 @@ def nothing(text: str) -> bool:
 def placeholder(text: str) -> bool:
     """Whether a stripped cell is a source's stand-in for a value it does not have."""
     return text.lower() in PLACEHOLDERS
+
+
+def hollow(text: str) -> bool:
+    """Whether a stripped cell says nothing at all: null, a placeholder, or the day that stands for none."""
+    return nothing(text) or placeholder(text) or text.startswith(_NOTHING_DAYS)
 
 
 @lru_cache(maxsize=4096)

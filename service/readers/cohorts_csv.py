@@ -1,6 +1,6 @@
 """The `cohorts` profile: our own files, for what the sector's formats lack; their columns follow the facts' fields."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from datetime import date, datetime
 from enum import Enum
@@ -20,9 +20,10 @@ from service.domain.facts import (
     Responsibility,
 )
 from service.domain.intake import Claim, Extract, Team, Worker
-from service.readers import cells, tables
+from service.readers import cells, front_door, tables
+from service.readers.content import Content
 from service.readers.mapping import CodeMap
-from service.readers.rows import Row, taken
+from service.readers.rows import Reading, Row, taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def required(dataset: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((key, "eclipse_id", *(column.name for column in columns if column.required))))
 
 
-def read(datasets: Mapping[str, bytes], mapping: CodeMap, extracted_at: datetime) -> Extract:
+def read(datasets: Mapping[str, Content], mapping: CodeMap, extracted_at: datetime) -> Extract:
     """What the files say: `datasets` by name (see `profiles.dataset_name`), `extracted_at` aware.
 
     Columns we do not know are ignored, missing ones are null; a file that
@@ -130,25 +131,29 @@ def read(datasets: Mapping[str, bytes], mapping: CodeMap, extracted_at: datetime
     """
     items: list[Claim | Team | Worker] = []
     refusals = tables.unknown_datasets(datasets, DATASETS)
-    count: dict[str, int] = {}
+    count, placeholders = dict[str, int](), set[str]()
     for name in (name for name in DATASETS if name in datasets):
         table = tables.parse(name, datasets[name])
         count[name] = table.count
-        unusable = tables.missing_columns(name, table, required(name))
-        rows = [] if unusable else [Row(name, line, found) for line, found in table.rows]
+        if unusable := front_door.refusals(name, table) or tables.missing_columns(name, table, required(name)):
+            refusals += unusable
+            continue
+        rows = Reading(name, table)
         items += _values(name, rows, mapping, extracted_at)
-        refusals += unusable or [*table.refusals, *(refusal for row in rows for refusal in row.refusals)]
+        refusals += rows.refusals
+        placeholders |= {name} if rows.placeholder else set()
     return Extract(
         claims=tuple(item for item in items if isinstance(item, Claim)),
         teams=tuple(item for item in items if isinstance(item, Team)),
         workers=tuple(item for item in items if isinstance(item, Worker)),
         refusals=tuple(refusals),
         rows=count,
+        placeholders=frozenset(placeholders),
     )
 
 
 def _values(
-    dataset: str, rows: Sequence[Row], mapping: CodeMap, extracted_at: datetime
+    dataset: str, rows: Iterable[Row], mapping: CodeMap, extracted_at: datetime
 ) -> Sequence[Claim | Team | Worker]:
     if dataset == "teams":
         return taken(rows, lambda row: [_team(row)], "team_id")
@@ -162,11 +167,13 @@ def _values(
 
 def _team(row: Row) -> Team:
     row.key = row.must_ident("team_id")
+    row.stays("a team that is no more; those it answered for get another")
     return Team(row.key, **{name: row.text(name, name) for name in TEAM})
 
 
 def _worker(row: Row) -> Worker:
     row.key = row.must_ident("worker_id")
+    row.stays("a worker who has left, with ended_on")
     started_on, ended_on = row.day("started_on", "started_on"), row.day("ended_on", "ended_on")
     row.in_order(started_on, ended_on, "ended_on")
     return Worker(
@@ -190,7 +197,7 @@ def _person(row: Row, extracted_on: date) -> list[Claim]:
         district=row.text("district", "district"),
         started_on=row.day("responsible_from", "started_on"),
     )
-    claims = [row.claim(row.key, person)] if person != Person() else []
+    claims = [row.claim(row.key, person)] if person != Person() or row.deleted else []
     if answers.team_code or answers.district:
         claims.append(row.claim(row.key, answers, suffix="/team", undated=True))
     return claims

@@ -1,6 +1,6 @@
 """One row being read: typed access to its cells that notes what is wrong instead of stopping at it."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TypeVar
@@ -8,8 +8,11 @@ from typing import TypeVar
 from service.domain.facts import Fact
 from service.domain.intake import Claim, Refusal
 from service.readers import cells
+from service.readers.tables import Table
 
 T = TypeVar("T")
+DELETED = "record_deleted"
+"""The column in which a delta says that its source no longer has a record."""
 
 
 class Row:
@@ -19,7 +22,7 @@ class Row:
     or 1900-01-01, `unmapped_<field>` for a code or text that the mapping does not know.
     """
 
-    __slots__ = ("_cells", "_faults", "dataset", "flags", "key", "known_as", "line")
+    __slots__ = ("_cells", "_deleted", "_faults", "dataset", "flags", "key", "known_as", "line")
 
     def __init__(self, dataset: str, line: int, found: Mapping[str, str]) -> None:
         self.dataset = dataset
@@ -29,6 +32,7 @@ class Row:
         self._faults: list[tuple[str, str, str]] = []
         self.flags: list[str] = []
         self._cells = found
+        self._deleted: bool | None = None
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
@@ -38,12 +42,25 @@ class Row:
 
     @property
     def blank(self) -> bool:
-        """Whether no cell of the row holds anything: SSD scripts write such rows where they have no data."""
-        return all(cells.nothing(text.strip()) for text in self._cells.values())
+        """Whether no cell of the row says anything: SSD scripts write such rows where they have no data."""
+        return all(cells.hollow(text.strip()) for text in self._cells.values())
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the row carries the marker of a delta: what it says is there no more."""
+        if self._deleted is None:
+            self._deleted = bool(self.yes(DELETED, DELETED))
+        return self._deleted
 
     def claim(self, eclipse_id: str, value: Fact, *, suffix: str = "", undated: bool = False) -> Claim:
         """What the row says of a person, with the flags raised so far; `suffix` tells several facts of a row apart."""
-        return Claim(self.dataset, self.line, self.key + suffix, eclipse_id, value, undated, tuple(self.flags))
+        deleted, key = self.deleted, self.key + suffix
+        return Claim(self.dataset, self.line, key, eclipse_id, value, undated, tuple(self.flags), deleted=deleted)
+
+    def stays(self, allowed: str) -> None:
+        """Refuse the marker of a delta where what the row is about cannot be deleted, only ended."""
+        if self.deleted:
+            self.refuse(DELETED, "cannot_be_deleted", allowed)
 
     def refuse(self, column: str, code: str, allowed: str) -> None:
         """Note why the row cannot be taken; the value itself is never noted."""
@@ -132,6 +149,25 @@ class Row:
             return found
         self.flag(f"placeholder_{field}")
         return None
+
+
+class Reading:
+    """The rows of a table one by one, none of them kept: what is wrong with one is noted when the next is asked for.
+
+    `placeholder`, once they have been gone through: the table has rows, and nothing in any of them.
+    """
+
+    def __init__(self, dataset: str, table: Table) -> None:
+        self.refusals: list[Refusal] = list(table.refusals)
+        self.placeholder = table.count > 0 and not table.refusals
+        self._dataset, self._table = dataset, table
+
+    def __iter__(self) -> Iterator[Row]:
+        for line, found in self._table.rows:
+            row = Row(self._dataset, line, found)
+            self.placeholder = self.placeholder and row.blank
+            yield row
+            self.refusals.extend(row.refusals)
 
 
 def taken(rows: Iterable[Row], build: Callable[[Row], Sequence[T]], column: str) -> list[T]:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.domain.intake import Claim, Extract, Refusal, Team, Worker
+from service.domain.intake import Claim, Extract, Team, Worker
 from service.readers import cells, ssd_care, ssd_court, ssd_leavers, ssd_people, tables
+from service.readers.content import Content
 from service.readers.mapping import CodeMap
-from service.readers.rows import Row
+from service.readers.rows import Reading, Row
 from service.readers.ssd_people import Context
 
 
@@ -16,7 +17,7 @@ class Source:
     """A table we read: the columns without which its rows say nothing, and what turns its rows into values."""
 
     required: tuple[str, ...]
-    read: Callable[[Sequence[Row], Context], Sequence[Claim | Team | Worker]]
+    read: Callable[[Iterable[Row], Context], Sequence[Claim | Team | Worker]]
 
 
 TABLES: dict[str, Source] = {
@@ -40,7 +41,7 @@ TABLES: dict[str, Source] = {
 }
 
 
-def read(datasets: Mapping[str, bytes], mapping: CodeMap, extracted_at: datetime) -> Extract:
+def read(datasets: Mapping[str, Content], mapping: CodeMap, extracted_at: datetime) -> Extract:
     """What the files say: `datasets` by table name (see `profiles.dataset_name`), `extracted_at` aware.
 
     Columns we do not know are ignored, missing ones are null; a table that
@@ -54,28 +55,23 @@ def read(datasets: Mapping[str, bytes], mapping: CodeMap, extracted_at: datetime
     )
     items: list[Claim | Team | Worker] = []
     refusals = tables.unknown_datasets(datasets, TABLES)
+    placeholders: set[str] = set()
     for name, table in found.items():
-        made, refused = _table(name, table, context)
-        items += made
-        refusals += refused
+        if missing := tables.missing_columns(name, table, TABLES[name].required):
+            refusals += missing
+            continue
+        rows = Reading(name, table)
+        items += TABLES[name].read(rows, context)
+        refusals += rows.refusals
+        placeholders |= {name} if rows.placeholder else set()
     return Extract(
         claims=tuple(item for item in items if isinstance(item, Claim)),
         teams=tuple(item for item in items if isinstance(item, Team)),
         workers=tuple(item for item in items if isinstance(item, Worker)),
         refusals=tuple(refusals),
         rows={name: table.count for name, table in found.items()},
+        placeholders=frozenset(placeholders),
     )
-
-
-def _table(
-    name: str, table: tables.Table, context: Context
-) -> tuple[Sequence[Claim | Team | Worker], Iterable[Refusal]]:
-    missing = tables.missing_columns(name, table, TABLES[name].required)
-    if missing:
-        return (), missing
-    rows = [Row(name, line, found) for line, found in table.rows]
-    made = TABLES[name].read(rows, context)
-    return made, [*table.refusals, *(refusal for row in rows for refusal in row.refusals)]
 
 
 def _people_of_periods(episodes: tables.Table | None) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """SSD tables of child protection and of being looked after: plans, reviews, periods, placements, missing episodes."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -15,7 +15,7 @@ CONTINUES = "X1"
 """Reason ceased of the SSDA903: another episode of the same period follows on the same day."""
 
 
-def cp_plans(rows: Sequence[Row], context: Context) -> list[Claim]:
+def cp_plans(rows: Iterable[Row], context: Context) -> list[Claim]:
     """ssd_cp_plans -> ChildProtectionPlan. Eclipse leaves `ola` empty: then whose plan it is stays unknown."""
     categories = context.codes.cp_categories.find
 
@@ -35,7 +35,7 @@ def cp_plans(rows: Sequence[Row], context: Context) -> list[Claim]:
     return taken(rows, build, "cppl_cp_plan_id")
 
 
-def cp_reviews(rows: Sequence[Row], _context: Context) -> list[Claim]:
+def cp_reviews(rows: Iterable[Row], _context: Context) -> list[Claim]:
     """ssd_cp_reviews -> CpReview, by person: on Eclipse the plan id is empty for every open plan."""
 
     def build(row: Row) -> list[Claim]:
@@ -63,6 +63,7 @@ class Episode:
     started_on: date | None
     ended_on: date | None
     reason: str | None
+    deleted: bool
 
     @property
     def begun_on(self) -> date:
@@ -70,17 +71,25 @@ class Episode:
         return self.entered_on or self.started_on or date.max
 
 
-def cla_episodes(rows: Sequence[Row], _context: Context) -> list[Claim]:
+def cla_episodes(rows: Iterable[Row], _context: Context) -> list[Claim]:
     """ssd_cla_episodes -> PeriodOfCare, one per `clae_cla_id`.
 
     It ends with its last episode, unless one is open or the last says that another follows (X1). While one
     of its rows is refused it stays open (`episode_refused`): a row we cannot read must not end a child's care.
+    Episodes marked as deleted are left out, unless all are: then the period is deleted.
     """
     holders: dict[str, str] = {}
+    refused: set[str | None] = set()
+
+    def watched() -> Iterator[Row]:
+        for row in rows:
+            yield row
+            if row.refusals:
+                refused.add(row.text("clae_cla_id", "period_ref"))
+
     periods: defaultdict[str, list[Episode]] = defaultdict(list)
-    for episode in taken(rows, lambda row: [_episode(row, holders)], "clae_cla_episode_id"):
+    for episode in taken(watched(), lambda row: [_episode(row, holders)], "clae_cla_episode_id"):
         periods[episode.period].append(episode)
-    refused = {row.text("clae_cla_id", "period_ref") for row in rows if row.refusals}
     return [_period(episodes, period in refused) for period, episodes in periods.items()]
 
 
@@ -96,17 +105,20 @@ def _episode(row: Row, holders: dict[str, str]) -> Episode:
         started_on=row.day("clae_cla_episode_start_date", "started_on"),
         ended_on=row.day("clae_cla_episode_ceased_date", "ended_on"),
         reason=row.text("clae_cla_episode_ceased_reason", "end_reason"),
+        deleted=row.deleted,
     )
     row.known_as = episode.period
     if holders.setdefault(episode.period, episode.person_id) != episode.person_id:
         row.refuse("clae_person_id", "another_person", "one person in all episodes of a period of care")
     begun_on = episode.entered_on or episode.started_on
     row.must("clae_cla_episode_start_date", begun_on, date.min, cells.DAY_ALLOWED)
-    row.in_order(episode.started_on, episode.ended_on, "clae_cla_episode_ceased_date")
+    for begun in (episode.entered_on, episode.started_on):
+        row.in_order(begun, episode.ended_on, "clae_cla_episode_ceased_date")
     return episode
 
 
 def _period(episodes: list[Episode], incomplete: bool) -> Claim:
+    episodes = [episode for episode in episodes if not episode.deleted] or episodes
     last = max(episodes, key=lambda e: (e.ended_on or date.max, e.started_on or e.begun_on, e.key))
     reason = (last.reason or "").upper()
     ended_on = None if incomplete or reason == CONTINUES else last.ended_on
@@ -117,10 +129,11 @@ def _period(episodes: list[Episode], incomplete: bool) -> Claim:
         period_ref=last.period,
     )
     flags = ("episode_refused",) if incomplete else ()
-    return Claim(last.dataset, last.row, last.period, last.person_id, period, flags=flags)
+    deleted = last.deleted and not incomplete
+    return Claim(last.dataset, last.row, last.period, last.person_id, period, flags=flags, deleted=deleted)
 
 
-def cla_placements(rows: Sequence[Row], context: Context) -> list[Claim]:
+def cla_placements(rows: Iterable[Row], context: Context) -> list[Claim]:
     """ssd_cla_placement -> Placement. Its ids are address ids that repeat: the key adds person and first day.
 
     A refused row is known by address and person. The URN column is not read: on Eclipse it holds the address's
@@ -146,7 +159,7 @@ def cla_placements(rows: Sequence[Row], context: Context) -> list[Claim]:
     return taken(rows, build, "clap_cla_placement_id")
 
 
-def cla_reviews(rows: Sequence[Row], context: Context) -> list[Claim]:
+def cla_reviews(rows: Iterable[Row], context: Context) -> list[Claim]:
     """ssd_cla_reviews -> ClaReview. Eclipse gives no person: `clar_cla_id` is looked up in ssd_cla_episodes.
 
     A cancelled review says nothing. A row whose period is not in the same extract is refused (`person_not_found`).
@@ -163,12 +176,12 @@ def cla_reviews(rows: Sequence[Row], context: Context) -> list[Claim]:
         row.must("clar_cla_review_date", held_on or due_on, date.min, cells.DAY_ALLOWED)
         cancelled = row.yes("clar_cla_review_cancelled", "cancelled")
         review = ClaReview(due_on=due_on, held_on=held_on, period_ref=period)
-        return [] if cancelled else [row.claim(person_id, review)]
+        return [] if cancelled and not row.deleted else [row.claim(person_id, review)]
 
     return taken(rows, build, "clar_cla_review_id")
 
 
-def missing(rows: Sequence[Row], context: Context) -> list[Claim]:
+def missing(rows: Iterable[Row], context: Context) -> list[Claim]:
     """ssd_missing -> MissingEpisode; without an end the child is missing now."""
 
     def build(row: Row) -> list[Claim]:

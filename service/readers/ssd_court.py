@@ -1,8 +1,10 @@
 """SSD tables of legal status, permanence and pre-proceedings. Eclipse's scripts leave most of the last three empty."""
 
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import date
 
 from service.domain.facts import LegalStatus, PermanencePlan, PreProceedings, Route, SecuredBy
 from service.domain.intake import Claim
@@ -10,11 +12,17 @@ from service.readers.mapping import CodeMap
 from service.readers.rows import Row, taken
 from service.readers.ssd_people import Context
 
+OVERLAPPING = "overlapping_spells"
 _NOT_TICKED = frozenset({"", "n", "no", "0", "false", "none", "null"})
 
 
-def legal_statuses(rows: Sequence[Row], context: Context) -> list[Claim]:
-    """ssd_legal_status -> LegalStatus. Eclipse gives the description, other systems the code: both are mapped."""
+def legal_statuses(rows: Iterable[Row], context: Context) -> list[Claim]:
+    """ssd_legal_status -> LegalStatus. Eclipse gives the description, other systems the code: both are mapped.
+
+    Eclipse draws two spells of one status into one over the gap between them, which another status then fills. Rows
+    of a person that share more than the day of the change are kept as they come, flagged `overlapping_spells`; who
+    reads them lets the one that keeps a child looked after count.
+    """
 
     def build(row: Row) -> list[Claim]:
         row.key = row.must_ident("lega_legal_status_id")
@@ -27,10 +35,30 @@ def legal_statuses(rows: Sequence[Row], context: Context) -> list[Claim]:
         row.in_order(status.started_on, status.ended_on, "lega_legal_status_end_date")
         return [row.claim(person_id, status)]
 
-    return taken(rows, build, "lega_legal_status_id")
+    return _overlapping(taken(rows, build, "lega_legal_status_id"))
 
 
-def permanence(rows: Sequence[Row], context: Context) -> list[Claim]:
+def _overlapping(claims: list[Claim]) -> list[Claim]:
+    """The claims, those flagged that share more than the day of a change with another one of the person."""
+    people: defaultdict[str, list[tuple[date, date, int]]] = defaultdict(list)
+    for place, claim in enumerate(claims):
+        if isinstance(status := claim.value, LegalStatus) and not claim.deleted:
+            people[claim.eclipse_id].append((status.started_on, status.ended_on or date.max, place))
+    flagged: set[int] = set()
+    for spells in people.values():
+        longest: tuple[date, int] | None = None
+        for start, end, place in sorted(spells):
+            if longest is not None and start < longest[0]:
+                flagged |= {place, longest[1]}
+            if longest is None or end > longest[0]:
+                longest = (end, place)
+    return [
+        replace(claim, flags=(*claim.flags, OVERLAPPING)) if place in flagged else claim
+        for place, claim in enumerate(claims)
+    ]
+
+
+def permanence(rows: Iterable[Row], context: Context) -> list[Claim]:
     """ssd_permanence (adoption milestones) -> PermanencePlan. A row without one of its dates says nothing.
 
     Without the agency decision maker's day, the first step that cannot come before it stands in, flagged
@@ -40,7 +68,7 @@ def permanence(rows: Sequence[Row], context: Context) -> list[Claim]:
     def build(row: Row) -> list[Claim]:
         row.key = row.ident("perm_table_id", "key") or ""
         plan = _adoption(row, context.codes)
-        if not (plan.agreed_on or plan.matched_on or plan.secured_on):
+        if not (plan.agreed_on or plan.matched_on or plan.secured_on or row.deleted):
             return []
         row.key = row.must_ident("perm_table_id")
         return [row.claim(row.must_ident("perm_person_id"), plan)]
@@ -57,7 +85,7 @@ def _adoption(row: Row, codes: CodeMap) -> PermanencePlan:
     if agreed_on != decided_on:
         row.flag("agreed_on_inferred")
     reversed_on = row.day("perm_decision_reversed_date", "ended_on")
-    if reversed_on is None and row.given("perm_decision_reversed_reason"):
+    if reversed_on is None and row.text("perm_decision_reversed_reason", "ended_on") is not None:
         row.flag("reversed_without_date")
     given = row.given("perm_permanence_order_type")
     route = row.mapped("perm_permanence_order_type", "route", codes.permanence_orders.find)
@@ -73,7 +101,7 @@ def _adoption(row: Row, codes: CodeMap) -> PermanencePlan:
     )
 
 
-def care_plans(rows: Sequence[Row], context: Context) -> list[Claim]:
+def care_plans(rows: Iterable[Row], context: Context) -> list[Claim]:
     """ssd_cla_care_plan -> PermanencePlan. The day it is effective from is the day agreed and the day recorded.
 
     The plan is a JSON object of ticked keys, or plain text. Two routes are a plan and its parallel plan;
@@ -83,7 +111,7 @@ def care_plans(rows: Sequence[Row], context: Context) -> list[Claim]:
     def build(row: Row) -> list[Claim]:
         texts = _ticked(row.text("lacp_cla_care_plan_json", "route") or "")
         row.key = row.ident("lacp_table_id", "key") or ""
-        if not texts:
+        if not texts and not row.deleted:
             return []
         row.key = row.must_ident("lacp_table_id")
         person_id = row.must_ident("lacp_person_id")
@@ -120,13 +148,14 @@ def _routed(row: Row, plan: PermanencePlan, texts: list[str], codes: CodeMap) ->
     return replace(plan, route=first, parallel_route=second)
 
 
-def pre_proceedings(rows: Sequence[Row], context: Context) -> list[Claim]:
+def pre_proceedings(rows: Iterable[Row], context: Context) -> list[Claim]:
     """ssd_pre_proceedings -> PreProceedings. A row without a date and an outcome says nothing."""
 
     def build(row: Row) -> list[Claim]:
         row.key = row.ident("prep_table_id", "key") or ""
         period = _pre_proceedings(row, context.codes)
-        if period == PreProceedings(family_group=period.family_group, review_meetings=period.review_meetings):
+        empty = PreProceedings(family_group=period.family_group, review_meetings=period.review_meetings)
+        if period == empty and not row.deleted:
             return []
         row.key = row.must_ident("prep_table_id")
         row.in_order(period.started_on, period.step_decided_on, "prep_agree_stepdown_issue_date")

@@ -1,67 +1,82 @@
 """The SSD table of care leavers: one row says who is entitled to what, whether touch is kept, and where they live."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
 from datetime import date
 
 from service.domain.facts import Accommodation, CareLeaverStatus, InTouch
 from service.domain.intake import Claim
+from service.domain.undated import UNDATED
+from service.readers.leavers_weighed import Record, weighed
 from service.readers.mapping import CodeMap
-from service.readers.rows import Row, taken
+from service.readers.rows import Row
 from service.readers.ssd_people import Context
 
-_OUT_OF_TOUCH = (InTouch.NO, InTouch.REFU)
 _NEVER_SUITABLE = frozenset({"S", "X"})
-_BAD_CODES = frozenset({"S", "V", "W", "X"})
+_MAYBE_HERE = (InTouch.YES, None)
+"""In-touch categories with which a row without a contact date contradicts itself; the others have none by rule."""
+_NOWHERE = "0"
+"""Code of the SSDA903 for those not in touch and not known, who died or returned home."""
+CONTRADICTORY = "contradictory_row"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """One row: its two facts, each with its flags. `place` is None when the row says nothing of one."""
-
-    dataset: str
-    row: int = field(compare=False)
-    key: str
-    person_id: str
-    status: CareLeaverStatus
-    status_flags: tuple[str, ...]
-    place: Accommodation | None
-    place_flags: tuple[str, ...]
-
-
-def care_leavers(rows: Sequence[Row], context: Context) -> list[Claim]:
+def care_leavers(rows: Iterable[Row], context: Context) -> list[Claim]:
     """ssd_care_leavers -> CareLeaverStatus and Accommodation, both undated: SSD keeps the latest value only.
 
     Both go by the person: Eclipse gives the latest of somebody's records, so the record's id changes from night
-    to night where the person does not. Of several rows of one person the latest contact date counts; where a row
-    without a date reads worse (not in touch, refused, a bad place), the worse counts. Both are then flagged
-    `several_rows`.
+    to night where the person does not. Several rows of one person, as two workers on the day of the contact make
+    them, are read as one (`weighed`), flagged `several_rows`.
     """
-    records = taken(rows, lambda row: [_record(row, context)], "clea_table_id")
-    people: defaultdict[str, list[Record]] = defaultdict(list)
-    for record in records:
-        people[record.person_id].append(record)
-    return [claim for found in people.values() for claim in _claims(found)]
+    people: defaultdict[str, dict[Record, None]] = defaultdict(dict)
+    holders: dict[str, str] = {}
+    for row in rows:
+        if row.blank:
+            continue
+        record = _record(row, context)
+        if holders.setdefault(record.key, record.person_id) != record.person_id:
+            row.refuse("clea_table_id", "duplicate_row", "each id for one person")
+        if not row.refusals:
+            people[record.person_id].setdefault(record)
+    return [claim for found in people.values() for claim in _claims(weighed(list(found)))]
 
 
 def _record(row: Row, context: Context) -> Record:
     row.key = row.must_ident("clea_table_id")
     person_id = row.known_as = row.must_ident("clea_person_id")
     status = _status(row, context.codes, context.extracted_on)
-    status_flags = tuple(row.flags)
+    status_flags = list(row.flags)
     row.flags.clear()
     place = _place(row, context.codes)
+    doubts = _doubts(status, place)
     return Record(
         dataset=row.dataset,
         row=row.line,
         key=row.key,
         person_id=person_id,
         status=status,
-        status_flags=status_flags,
+        status_flags=(*status_flags, *doubts),
         place=place,
-        place_flags=tuple(row.flags),
+        place_flags=(*row.flags, *doubts),
+        deleted=row.deleted,
     )
+
+
+def _doubts(status: CareLeaverStatus, place: Accommodation | None) -> list[str]:
+    """What a row says against itself.
+
+    `undated_row`: nothing in it says that it is the latest, as a blank date does where touch is lost.
+    `contradictory_row`: in touch and nowhere, or dead or home and somewhere (SSDA903 rules 344 and 345).
+    """
+    found = []
+    says = status.in_touch is InTouch.YES or place is not None or status.activity is not None
+    if says and status.in_touch in _MAYBE_HERE and status.in_touch_on is None:
+        found.append(UNDATED)
+    code = None if place is None else place.code
+    if status.in_touch is InTouch.YES and _NOWHERE in (code, status.activity):
+        found.append(CONTRADICTORY)
+    if status.in_touch in (InTouch.DIED, InTouch.RHOM) and code not in (None, _NOWHERE):
+        found.append(CONTRADICTORY)
+    return found
 
 
 def _status(row: Row, codes: CodeMap, extracted_on: date) -> CareLeaverStatus:
@@ -95,31 +110,16 @@ def _place(row: Row, codes: CodeMap) -> Accommodation | None:
     return Accommodation(code=code, suitable=suitable) if said_something else None
 
 
-def _claims(records: list[Record]) -> list[Claim]:
-    record = max(records, key=lambda r: (r.status.in_touch_on or date.min, r.key))
-    undated = sorted((r for r in records if r is not record and r.status.in_touch_on is None), key=lambda r: r.key)
-    several = ("several_rows",) if len(records) > 1 else ()
-    placed = next((r for r in undated if _is_bad(r.place)), record) if not _is_bad(record.place) else record
-    claims = [_claim(record, "status", _worse_touch(record.status, undated), record.status_flags + several)]
-    if placed.place is not None:
-        place_claim = _claim(record, "accommodation", placed.place, placed.place_flags + several)
-        claims.append(replace(place_claim, row=placed.row))
+def _claims(record: Record) -> list[Claim]:
+    claims = [_claim(record, "status", record.status, record.status_flags)]
+    if record.place is not None or record.deleted:
+        place = record.place or Accommodation()
+        claims.append(_claim(record, "accommodation", place, record.place_flags))
     return claims
 
 
 def _claim(record: Record, what: str, value: CareLeaverStatus | Accommodation, flags: tuple[str, ...]) -> Claim:
     key = f"{record.person_id}/{what}"
-    return Claim(record.dataset, record.row, key, record.person_id, value, undated=True, flags=flags)
-
-
-def _is_bad(place: Accommodation | None) -> bool:
-    return place is not None and (place.suitable is False or place.code in _BAD_CODES)
-
-
-def _worse_touch(status: CareLeaverStatus, undated: Sequence[Record]) -> CareLeaverStatus:
-    """A death is final (SSDA903 rule 348); otherwise not in touch, then refused, beats what a dated row says."""
-    if status.in_touch in (*_OUT_OF_TOUCH, InTouch.DIED):
-        return status
-    said = {record.status.in_touch for record in undated}
-    worse = next((category for category in _OUT_OF_TOUCH if category in said), None)
-    return replace(status, in_touch=worse, in_touch_on=None) if worse else status
+    return Claim(
+        record.dataset, record.row, key, record.person_id, value, undated=True, flags=flags, deleted=record.deleted
+    )

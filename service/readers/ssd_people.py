@@ -1,6 +1,6 @@
 """SSD tables about people and those who work with them: person, involvements, professionals, department."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,7 +22,7 @@ class Context:
     people_of_periods: dict[str, str]
 
 
-def people(rows: Sequence[Row], context: Context) -> list[Claim]:
+def people(rows: Iterable[Row], context: Context) -> list[Claim]:
     """ssd_person -> Person. A day of birth after the extract is Eclipse's due date of an unborn child."""
 
     def build(row: Row) -> list[Claim]:
@@ -44,7 +44,7 @@ def people(rows: Sequence[Row], context: Context) -> list[Claim]:
     return taken(rows, build, "pers_person_id")
 
 
-def involvements(rows: Sequence[Row], context: Context) -> list[Claim]:
+def involvements(rows: Iterable[Row], context: Context) -> list[Claim]:
     """ssd_involvements -> Allocation, and from the latest open one of a case-holding role the team (Responsibility).
 
     A row without a worker (or with -1) is nobody's allocation.
@@ -56,7 +56,7 @@ def involvements(rows: Sequence[Row], context: Context) -> list[Claim]:
         allocation = _allocation(row, context.codes)
         row.in_order(allocation.started_on, allocation.ended_on, "invo_involvement_end_date")
         claims = [row.claim(person_id, allocation)] if allocation.worker_ref else []
-        if _answers(allocation, context.extracted_on):
+        if _answers(allocation, context.extracted_on) and not row.deleted:
             team = Responsibility(team_code=allocation.team_code, started_on=allocation.started_on)
             claims.append(Claim(row.dataset, row.line, f"{person_id}/team", person_id, team, undated=True))
         return claims
@@ -91,7 +91,7 @@ def _latest_teams(claims: Sequence[Claim]) -> list[Claim]:
     return [claim for _, claim in latest.values()]
 
 
-def professionals(rows: Sequence[Row], _context: Context) -> list[Worker]:
+def professionals(rows: Iterable[Row], _context: Context) -> list[Worker]:
     """ssd_professionals -> Worker. Eclipse gives no job title and no team. The stand-in worker -1 is nobody."""
 
     def build(row: Row) -> list[Worker]:
@@ -99,17 +99,19 @@ def professionals(rows: Sequence[Row], _context: Context) -> list[Worker]:
         if not row.key and row.given("prof_professional_id"):
             return []
         row.key = row.must_ident("prof_professional_id")
+        row.stays("a worker who has left; their allocations end")
         name = row.text("prof_professional_name", "name")
         return [Worker(row.key, name=name, role=row.text("prof_professional_job_title", "role"))]
 
     return taken(rows, build, "prof_professional_id")
 
 
-def departments(rows: Sequence[Row], _context: Context) -> list[Team]:
+def departments(rows: Iterable[Row], _context: Context) -> list[Team]:
     """ssd_department -> Team. Localities and areas are not in SSD."""
 
     def build(row: Row) -> list[Team]:
         row.key = row.must_ident("dept_team_id")
+        row.stays("a team that is no more; those it answered for get another")
         return [Team(row.key, title=row.text("dept_team_name", "title"))]
 
     return taken(rows, build, "dept_team_id")

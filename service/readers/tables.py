@@ -1,55 +1,60 @@
 """A file's bytes as rows of named text cells: CSV or NDJSON, as Excel, psql and scripts write them."""
 
 import csv
-import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from service.domain.intake import Refusal
+from service.readers import content as contents
+from service.readers.content import MAX_LINE, Content, Opens, Unreadable
 
 MAX_CELL = 10_000
 """Characters in one cell: longer than any field we take, shorter than a runaway quote."""
+MAX_COLUMNS = 1_000
+MAX_ROWS = 250_000
+"""Data rows in one dataset: ten times a county's largest table."""
 
 Line = tuple[int, list[str]]
 """A line number (the header is 1) and its cells."""
+Cells = tuple[int, dict[str, str]]
+"""A line number and its cells by column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that are read from the file each time somebody goes through them, and never all held."""
+
+    read: Callable[[], Iterator[Cells]]
+
+    def __iter__(self) -> Iterator[Cells]:
+        return self.read()
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A dataset as text: column names in lower case, rows as (line, cells by column), what was refused.
 
-    `count` is the number of data rows in the file, refused ones included.
+    `count` is the number of data rows in the file, refused ones included. The file has been read to its end once
+    before there is a table, so that no row of a file that breaks off is ever seen; `rows` reads it again.
     """
 
     columns: frozenset[str]
-    rows: tuple[tuple[int, dict[str, str]], ...]
+    rows: Iterable[Cells]
     refusals: tuple[Refusal, ...]
     count: int
 
 
-class _Unreadable(Exception):
-    """The whole file cannot be read from this line on: (line, code, what is allowed)."""
-
-    def __init__(self, line: int, code: str, allowed: str) -> None:
-        super().__init__(code)
-        self.line, self.code, self.allowed = line, code, allowed
-
-
-def parse(dataset: str, content: bytes) -> Table:
+def parse(dataset: str, content: Content) -> Table:
     """Rows of a CSV file or of a file with one JSON object per line; told apart by the first character.
 
     UTF-8 with or without BOM; LF or CRLF; RFC 4180 quotes. A file that cannot be read to its end is refused
     whole, so that half a file is never taken for all of it. Column names match whatever their case.
     """
+    opens = contents.opener(content)
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        line = content.count(b"\n", 0, fault.start) + 1
-        return _refused(dataset, line, "wrong_encoding", "UTF-8, with or without BOM")
-    try:
-        return _ndjson(dataset, text) if text.lstrip()[:1] in ("{", "[") else _csv(dataset, text)
-    except _Unreadable as fault:
+        return _ndjson(dataset, opens) if contents.first_character(opens) in ("{", "[") else _csv(dataset, opens)
+    except Unreadable as fault:
         return _refused(dataset, fault.line, fault.code, fault.allowed)
 
 
@@ -57,39 +62,57 @@ def _refused(dataset: str, line: int, code: str, allowed: str) -> Table:
     return Table(frozenset(), (), (Refusal(dataset, line, "", code, allowed),), 0)
 
 
+def _counted(count: int, line: int) -> int:
+    if count >= MAX_ROWS:
+        raise Unreadable(line, "too_many_rows", f"at most {MAX_ROWS} rows; send the dataset in parts, as deltas")
+    return count + 1
+
+
 # --- CSV -------------------------------------------------------------------------------------
 
 
-def _csv(dataset: str, text: str) -> Table:
-    lines = _lines(text)
+def _csv(dataset: str, opens: Opens) -> Table:
+    lines = _lines(opens)
     header = next(lines, None)
     if header is None:
         return Table(frozenset(), (), (), 0)
     columns = _header(header)
-    rows: list[tuple[int, dict[str, str]]] = []
     refusals: list[Refusal] = []
     count = 0
     for line, cells in lines:
-        count += 1
-        fault = _line_fault(cells, len(columns))
-        if fault is None:
-            rows.append((line, dict(zip(columns, cells, strict=True))))
-        else:
+        count = _counted(count, line)
+        if fault := _line_fault(cells, len(columns)):
             refusals.append(Refusal(dataset, line, *fault))
-    return Table(frozenset(columns) - {""}, tuple(rows), tuple(refusals), count)
+    bad = frozenset(refusal.row for refusal in refusals)
+
+    def read() -> Iterator[Cells]:
+        again = _lines(opens)
+        next(again)
+        return ((line, dict(zip(columns, cells, strict=True))) for line, cells in again if line not in bad)
+
+    return Table(frozenset(columns) - {""}, Rows(read), tuple(refusals), count)
 
 
-def _lines(text: str) -> Iterator[Line]:
+def _lines(opens: Opens) -> Iterator[Line]:
     """Each record with the line it begins on: a quoted cell may hold line ends. Blank lines are no records."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    begins = 1
+    begins, taken = 1, 0
+
+    def fed() -> Iterator[str]:
+        nonlocal taken
+        for _, line in contents.lines(opens, ""):
+            taken += len(line)
+            if taken > MAX_LINE:
+                raise Unreadable(begins, "line_too_long", f"at most {MAX_LINE} characters in a row")
+            yield line
+
+    reader = csv.reader(fed(), strict=True)
     try:
         for cells in reader:
             if cells:
                 yield begins, cells
-            begins = reader.line_num + 1
+            begins, taken = reader.line_num + 1, 0
     except csv.Error as fault:
-        raise _Unreadable(begins, "malformed_csv", "comma-separated values with RFC 4180 quotes") from fault
+        raise Unreadable(begins, "malformed_csv", "comma-separated values with RFC 4180 quotes") from fault
 
 
 def _header(header: Line) -> list[str]:
@@ -97,9 +120,11 @@ def _header(header: Line) -> list[str]:
     columns = [cell.strip().lower() for cell in cells]
     named = [column for column in columns if column]
     if any("\0" in column or len(column) > MAX_CELL for column in columns):
-        raise _Unreadable(line, "malformed_header", "column names in UTF-8 text")
+        raise Unreadable(line, "malformed_header", "column names in UTF-8 text")
+    if len(columns) > MAX_COLUMNS:
+        raise Unreadable(line, "too_many_columns", f"at most {MAX_COLUMNS} columns")
     if len(named) != len(set(named)):
-        raise _Unreadable(line, "duplicate_column", "each column once, whatever its case")
+        raise Unreadable(line, "duplicate_column", "each column once, whatever its case")
     return columns
 
 
@@ -111,6 +136,9 @@ def _line_fault(cells: list[str], width: int) -> tuple[str, str, str] | None:
 
 
 def _cell_fault(cells: Iterable[str]) -> tuple[str, str, str] | None:
+    together = "".join(cells)
+    if len(together) <= MAX_CELL and together.isascii() and "\0" not in together:
+        return None
     for cell in cells:
         if len(cell) > MAX_CELL:
             return "", "cell_too_long", f"at most {MAX_CELL} characters in a cell"
@@ -124,22 +152,33 @@ def _cell_fault(cells: Iterable[str]) -> tuple[str, str, str] | None:
 # --- NDJSON ----------------------------------------------------------------------------------
 
 
-def _ndjson(dataset: str, text: str) -> Table:
-    if text.lstrip()[:1] == "[":
-        raise _Unreadable(1, "json_array", "one JSON object on each line, no array around them")
-    rows: list[tuple[int, dict[str, str]]] = []
+def _ndjson(dataset: str, opens: Opens) -> Table:
+    columns: set[str] = set()
     refusals: list[Refusal] = []
-    lines = [(line, content) for line, content in enumerate(text.split("\n"), start=1) if content.strip()]
-    for line, content in lines:
+    count = 0
+    for line, content in contents.lines(opens, "\n"):
+        if not content.strip():
+            continue
+        if not count and content.lstrip()[:1] == "[":
+            raise Unreadable(1, "json_array", "one JSON object on each line, no array around them")
+        count = _counted(count, line)
         cells = _object(content)
         if cells is None:
             refusals.append(Refusal(dataset, line, "", "malformed_json", "one JSON object, each field once"))
         elif fault := _cell_fault(cells.values()):
             refusals.append(Refusal(dataset, line, *fault))
         else:
-            rows.append((line, cells))
-    columns = frozenset[str]().union(*(cells.keys() for _, cells in rows))
-    return Table(columns, tuple(rows), tuple(refusals), len(lines))
+            columns |= cells.keys()
+            if len(columns) > MAX_COLUMNS:
+                raise Unreadable(line, "too_many_columns", f"at most {MAX_COLUMNS} columns")
+    bad = frozenset(refusal.row for refusal in refusals)
+
+    def read() -> Iterator[Cells]:
+        for line, content in contents.lines(opens, "\n"):
+            if content.strip() and line not in bad:
+                yield line, _object(content) or {}
+
+    return Table(frozenset(columns), Rows(read), tuple(refusals), count)
 
 
 def _object(content: str) -> dict[str, str] | None:

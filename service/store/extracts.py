@@ -1,10 +1,13 @@
 """Pushed batches: what was declared, what was sent, what came of it, and how far each source has been read."""
 
+import hashlib
+import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import Session
@@ -12,6 +15,12 @@ from sqlmodel import Session
 from service.domain.facts import Source
 from service.store.schema import batch, batch_chunk, batch_dataset, watermark
 from service.store.types import new_id
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+CHUNK = 1024 * 1024
+"""Bytes of a dataset that are kept, and read, at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,31 +73,86 @@ def open_batch(session: Session, new: Batch, *, at: datetime) -> None:
     session.execute(insert(batch).values(**values, manifest=json.dumps(new.manifest), recorded_at=at))
 
 
-def put_dataset(session: Session, batch_id: str, name: str, content: bytes, *, at: datetime) -> None:
-    """Keep a dataset's bytes; sending it again replaces them."""
-    of = (batch_chunk.c.batch_id == batch_id, batch_chunk.c.name == name)
-    session.execute(delete(batch_chunk).where(*of))
-    session.execute(delete(batch_dataset).where(batch_dataset.c.batch_id == batch_id, batch_dataset.c.name == name))
-    values = {"batch_id": batch_id, "name": name, "bytes": len(content), "recorded_at": at}
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A dataset's bytes on their way in: read once, piece by piece, and what they were found to be."""
+
+    pieces: Iterable[bytes]
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, data: bytes) -> "Content":
+        """Bytes that are at hand."""
+        pieces = (data[start : start + CHUNK] for start in range(0, len(data), CHUNK))
+        return cls(pieces, len(data), hashlib.sha256(data).hexdigest())
+
+
+def put_dataset(session: Session, batch_id: str, name: str, content: Content, *, at: datetime) -> None:
+    """Keep a dataset's bytes in pieces; sending it again replaces them."""
+    _forget(session, batch_id, name)
+    values = {"batch_id": batch_id, "name": name, "bytes": content.size, "recorded_at": at}
     session.execute(insert(batch_dataset).values(**values))
-    session.execute(insert(batch_chunk).values(batch_id=batch_id, name=name, number=0, content=content))
+    for number, piece in enumerate(content.pieces):
+        values = {"batch_id": batch_id, "name": name, "number": number, "content": piece}
+        session.execute(insert(batch_chunk), [values])
 
 
-def datasets(session: Session, batch_id: str) -> dict[str, bytes]:
-    """Name -> bytes."""
-    rows = session.execute(select(batch_chunk.c.name, batch_chunk.c.content).where(batch_chunk.c.batch_id == batch_id))
-    return {name: bytes(content) for name, content in rows}
+def datasets(session: Session, batch_id: str) -> dict[str, Callable[[], BinaryIO]]:
+    """Name -> what opens its bytes for reading, as long as the session lasts."""
+    names = session.scalars(select(batch_dataset.c.name).where(batch_dataset.c.batch_id == batch_id))
+    return {name: partial(_opened, session, batch_id, name) for name in names}
 
 
-def close_batch(session: Session, batch_id: str, report: Mapping[str, Any], *, at: datetime) -> None:
-    """Note that a batch was applied, keep its report, and let its raw bytes go: nothing is kept twice."""
+def _opened(session: Session, batch_id: str, name: str) -> BinaryIO:
+    return io.BufferedReader(_Kept(session, batch_id, name), CHUNK)
+
+
+class _Kept(io.RawIOBase):
+    """The bytes of a dataset, fetched one piece at a time."""
+
+    def __init__(self, session: Session, batch_id: str, name: str) -> None:
+        self._session, self._of = session, (batch_chunk.c.batch_id == batch_id, batch_chunk.c.name == name)
+        self._next, self._piece = 0, memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: "WriteableBuffer") -> int:
+        if not self._piece:
+            query = select(batch_chunk.c.content).where(*self._of, batch_chunk.c.number == self._next)
+            self._piece, self._next = memoryview(self._session.scalar(query) or b""), self._next + 1
+        target = memoryview(into)
+        taken = min(len(target), len(self._piece))
+        target[:taken], self._piece = self._piece[:taken], self._piece[taken:]
+        return taken
+
+
+def _forget(session: Session, batch_id: str, name: str | None = None) -> None:
+    for table in (batch_chunk, batch_dataset):
+        which = [table.c.batch_id == batch_id] + ([table.c.name == name] if name is not None else [])
+        session.execute(delete(table).where(*which))
+
+
+def close_batch(
+    session: Session, batch_id: str, report: Mapping[str, Any], *, at: datetime, keep_bytes: bool = False
+) -> None:
+    """Note that a batch was applied, keep its report, and let its bytes go: nothing is kept twice.
+
+    `keep_bytes`: part of it waits for a person, who decides on these same bytes.
+    """
     session.execute(
         update(batch)
         .where(batch.c.batch_id == batch_id)
         .values(state="applied", report=json.dumps(report), applied_at=at)
     )
-    session.execute(delete(batch_chunk).where(batch_chunk.c.batch_id == batch_id))
-    session.execute(delete(batch_dataset).where(batch_dataset.c.batch_id == batch_id))
+    if not keep_bytes:
+        _forget(session, batch_id)
+
+
+def let_go(session: Session, batch_id: str) -> None:
+    """Let the bytes of a batch go, once nothing of it waits any more."""
+    _forget(session, batch_id)
 
 
 def note_watermarks(

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from service.domain.facts import Source, field_types
 from service.domain.versions import NewVersion
+from service.store import bulk
 from service.store.schema import FACTS, approval, fact_alias, withdrawal
 from service.store.types import new_id
 
@@ -36,13 +37,17 @@ def append(session: Session, versions: Iterable[NewVersion], *, by: str, at: dat
         ids[id(version)] = new_id(at)
     for kind, group in by_kind.items():
         supersede(session, kind, [old for v in group for old in v.closes], at=at)
-        rows = [_row(v, version_id=ids[id(v)], by=by, at=at, audit_id=audit_id) for v in group]
-        session.execute(insert(FACTS[kind]), rows)
+        names = tuple(field_types(type(group[0].fact)))
+        rows = (_row(v, names, version_id=ids[id(v)], by=by, at=at, audit_id=audit_id) for v in group)
+        bulk.add(session, FACTS[kind], rows)
     return [ids[id(v)] for v in order]
 
 
-def _row(version: NewVersion, *, version_id: str, by: str, at: datetime, audit_id: str) -> dict[str, Any]:
-    row = {
+def _row(
+    version: NewVersion, names: Iterable[str], *, version_id: str, by: str, at: datetime, audit_id: str
+) -> dict[str, Any]:
+    fact = version.fact
+    row: dict[str, Any] = {
         "version_id": version_id,
         "fact_id": version.fact_id,
         "person_id": version.person_id,
@@ -56,7 +61,9 @@ def _row(version: NewVersion, *, version_id: str, by: str, at: datetime, audit_i
         "flags": " ".join(version.flags),
         "audit_id": audit_id,
     }
-    return row | {name: getattr(version.fact, name) for name in field_types(type(version.fact))}
+    for name in names:
+        row[name] = getattr(fact, name)
+    return row
 
 
 def supersede(session: Session, kind: str, version_ids: Sequence[str], *, at: datetime) -> None:
@@ -119,13 +126,12 @@ def withdraw(
 
 def remember_aliases(session: Session, aliases: Iterable[tuple[str, Source, str, str]], *, at: datetime) -> None:
     """Note that (kind, source, source_ref) means `fact_id` from now on."""
-    rows = [
+    rows = (
         {"alias_id": new_id(at), "kind": kind, "source": source, "source_ref": ref, "fact_id": fact_id,
          "recorded_at": at}
         for kind, source, ref, fact_id in aliases
-    ]  # fmt: skip
-    if rows:
-        session.execute(insert(fact_alias), rows)
+    )  # fmt: skip
+    bulk.add(session, fact_alias, rows)
 
 
 def aliases_of(session: Session, source: Source) -> dict[tuple[str, str], str]:

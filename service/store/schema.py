@@ -113,6 +113,8 @@ person_identifier = Table(
     id_column("person_id", ForeignKey("person.person_id"), nullable=False, index=True),
     Column("recorded_at", UTCDateTime(), primary_key=True),
     Column("superseded_at", UTCDateTime()),
+    Column("released_by", String(64)),
+    Column("released_reason", Text()),
 )
 
 # Two records that are one person. The facts stay where they were recorded, so that undoing it loses nothing.
@@ -129,7 +131,9 @@ person_merge = Table(
     Column("superseded_at", UTCDateTime()),
     Column("undone_by", String(64)),
     Column("undone_reason", Text()),
-)
+    Index("uq_person_merge_open", "from_person_id", unique=True, sqlite_where=text("superseded_at IS NULL"),
+          postgresql_where=text("superseded_at IS NULL")),
+)  # fmt: skip
 
 FACTS: dict[str, Table] = {kind: _fact_table(cls) for kind, cls in KINDS.items()}
 
@@ -282,16 +286,19 @@ hold_decision = Table(
     id_column("audit_id", nullable=False),
 )
 
-# Which of two sources is right, as somebody decided: `version_id` is the version that stands by it.
+# What was decided of sources that differ: which is right (`version_id` is the version that stands by it), or whether
+# two facts are one. `about` says what two facts said when they were found to be two.
 settlement = Table(
     "settlement",
     METADATA,
     id_column("settlement_id", primary_key=True),
+    Column("decision", String(20), nullable=False),  # settled, joined, apart
     Column("kind", String(40), nullable=False),
     id_column("fact_id", nullable=False, index=True),
-    id_column("version_id", nullable=False, unique=True),
+    id_column("version_id", unique=True),
     id_column("chosen_version_id", nullable=False),
-    Column("against", Text(), nullable=False),  # ids of the versions that lost
+    Column("against", Text(), nullable=False),  # ids of the versions that lost; of the other fact, where there are two
+    Column("about", String(64)),
     Column("settled_by", String(64), nullable=False),
     Column("reason", Text(), nullable=False),
     Column("recorded_at", UTCDateTime(), nullable=False),
@@ -333,7 +340,9 @@ campaign = Table(
     Column("superseded_at", UTCDateTime()),
     Column("closed_by", String(64)),
     Column("closed_reason", Text()),
-)
+    Index("uq_campaign_open", "topic", unique=True, sqlite_where=text("superseded_at IS NULL"),
+          postgresql_where=text("superseded_at IS NULL")),
+)  # fmt: skip
 
 campaign_person = Table(
     "campaign_person",

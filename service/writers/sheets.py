@@ -13,7 +13,8 @@ _FORMULA = frozenset("=+-@|%\t\r\n")
 _UNSEEN = frozenset({"Cc", "Cf", "Zs"})  # control, format and space characters
 _NEXT_CELL = re.compile(r"""[;,][\s"']*[=+\-@]""")  # where another list separator would begin a cell
 COLUMNS = (
-    "as_at", "known_at", "cohort", "definition", "count", "of", "unknown", "approaching", "not_supplied", "supplied",
+    "as_at", "known_at", "cohort", "definition", "count", "of", "unknown", "approaching", "not_supplied",
+    "not_yet_collected", "supplied",
     "lines", "state", "eclipse_id", "name", "age", "locality",
     "service", "team", "owner", "line", "flags", "started_on", "started_on_basis", "limit", "due_on", "days_over",
     "days_in_state", "last_contact_made_on", "explanation", "missing", "clears_when",
@@ -29,6 +30,11 @@ def safe(value: object) -> str:
     plain = unicodedata.normalize("NFKC", text)
     first = next((c for c in plain if c in _FORMULA or unicodedata.category(c) not in _UNSEEN), "")
     return f"'{text}" if first in _FORMULA or _NEXT_CELL.search(plain) else text
+
+
+def unsafe(text: str) -> str:
+    """The text of a cell that `safe` made, as it was before."""
+    return text[1:] if text.startswith("'") and safe(text[1:]) == text else text
 
 
 def rows(header: Sequence[str], lines: Iterable[Sequence[object]]) -> bytes:
@@ -70,7 +76,7 @@ def _lines(value: Tracker, table: Table) -> list[list[object]]:
     lines = "; ".join(f"{code} {count}" for code, count in table.lines)
     head: list[object] = [
         value.view.as_at, value.view.known_at.isoformat(), table.cohort.code, table.cohort.definition, table.count,
-        table.of, table.unknown, table.approaching, table.not_supplied, table.supplied, lines,
+        table.of, table.unknown, table.approaching, table.not_supplied, table.not_yet_collected, table.supplied, lines,
     ]  # fmt: skip
     blank: list[object] = [None] * (len(COLUMNS) - len(head))
     return [[*head, *_cells(row)] for row in table.rows] or [[*head, *blank]]
@@ -80,7 +86,7 @@ def _cells(row: Row) -> list[object]:
     card, finding = row.card, row.finding
     if card.restricted:
         hidden: list[object] = [finding.state.value, None, "restricted record"]
-        return hidden + [None] * (len(COLUMNS) - 11 - len(hidden))
+        return hidden + [None] * (len(COLUMNS) - 12 - len(hidden))
     return [
         finding.state.value, card.eclipse_id, card.name, card.age, card.locality, card.service, card.team, card.owner,
         finding.line, " ".join(finding.flags), finding.started_on, finding.started_on_basis, finding.limit,

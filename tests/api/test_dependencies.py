@@ -55,7 +55,7 @@ READS_OF_PEOPLE = [(m, p, b) for m, p, needed, b in OPERATIONS if needed.startsw
 def ask(village: Village, headers: dict[str, str], method: str, path: str, body: dict[str, Any] | None) -> Any:
     nobody = "01738b11-2f00-7c44-8e21-0c1e7d9a4f10"
     address = path.replace("{name}", "ssd_person")
-    for name in ("{person_id}", "{fact_id}", "{batch_id}", "{user_id}"):
+    for name in ("{person_id}", "{merge_id}", "{fact_id}", "{batch_id}", "{user_id}"):
         address = address.replace(name, nobody)
     headers = headers | {"If-Match": "x", "Idempotency-Key": f"{method} {path}"}
     if body is None:

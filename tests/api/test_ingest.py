@@ -48,11 +48,17 @@ def test_a_night_from_manifest_to_report(empty: Village) -> None:
     assert report["state"] == "applied"
     assert report["datasets"] == plan["datasets"]
     people = next(each for each in report["datasets"] if each["name"] == "ssd_person")
-    assert (people["rows"], people["added"], people["unchanged"]) == (7, 7, 0)
+    assert (people["rows"], people["applied"], people["unchanged"], people["facts"]["added"]) == (7, 7, 0, 7)
     assert everything(empty)["person"] == 7
     assert empty.held(batch_dataset) == 0
-    for who in ("robot", "performance_analyst", "administrator", "chief"):
+    for who in ("robot", "administrator", "chief"):
         assert empty.get(who, f"{here}/report").json() == report
+    named = empty.get("performance_analyst", f"{here}/report").json()
+    assert {"eclipse_id": "EX1", "movement": "became_unknown"} in [
+        who for cohort in named.pop("cohorts") for who in cohort["people"]
+    ], "those who decide about pushes see who moves, by Eclipse id"
+    assert named == {name: value for name, value in report.items() if name != "cohorts"}
+    assert "EX1" not in str(report), "nobody else does"
     assert call(empty, here, "apply").json() == report
     assert call(empty, here, "plan").json() == report
 
@@ -75,7 +81,7 @@ def test_the_next_night_with_nothing_new_moves_only_the_watermark(village: Villa
     for profile, files in (("ssd", ssd_files()), ("cohorts", cohorts_files())):
         report = village.push(profile, files, run_id=f"{profile}-2", hours_ago=5)
         assert report["only_the_watermark_moved"] is True
-        assert {each["changed"] + each["added"] + each["closed"] for each in report["datasets"]} == {0}
+        assert {each["applied"] for each in report["datasets"]} == {0}
     assert everything(village) == before
     assert village.held(watermark) == marks + len(ssd_files()) + len(cohorts_files())
     assert village.tracker("chief")["freshness"][0]["age_hours"] == 5
@@ -147,7 +153,7 @@ def test_a_refused_row_is_named_without_its_value(village: Village) -> None:
         village.client, village.headers("robot"), "cohorts", {"accommodation": body}, run_id="c-2",
         extracted_at="2020-07-31T04:00:00Z",
     )  # fmt: skip
-    assert (report["state"], report["refused"], report["datasets"][0]["added"]) == ("applied", 2, 1)
+    assert (report["state"], report["refused"], report["datasets"][0]["applied"]) == ("applied", 2, 1)
     assert [(each["row"], each["field"], each["code"]) for each in report["refusals"]] == [
         (2, "started_on", "not_a_date"), (4, "eclipse_id", "person_not_found"),
     ]  # fmt: skip
@@ -188,7 +194,62 @@ def test_ndjson_is_taken_as_well(village: Village) -> None:
     here = opened(village, said)
     sent(village, here, "ssd_person", body, content_type="application/x-ndjson")
     report = call(village, here, "apply").json()
-    assert (report["people_added"], report["datasets"][0]["left_the_extract"]) == (1, 0)
+    assert (report["people_added"], report["datasets"][0]["facts"]["left_the_extract"]) == (1, 0)
+
+
+def emptied(village: Village) -> tuple[str, dict[str, Any]]:
+    """A night on which the table of places is empty."""
+    body = cohorts_files()["accommodation"].splitlines(keepends=True)[0]
+    report = village.push("cohorts", {"accommodation": body}, run_id="empty", hours_ago=3)
+    return f"{BATCHES}/{report['batch_id']}", report
+
+
+def test_an_emptied_table_waits_and_is_approved_by_somebody_else(village: Village) -> None:
+    here, report = emptied(village)
+    (held,) = report["held"]
+    assert (held["dataset"], held["decision"], held["decides"]) == (
+        "accommodation", None, ["head_of_service", "performance_analyst"],
+    )  # fmt: skip
+    assert village.tracker("chief")["held"][0]["batch_id"] == report["batch_id"]
+    assert "Held for a decision" in village.get("chief", "/v1/tracker", format="html").text
+    rows = village.get("performance_analyst", f"{here}/held").json()["rows"]
+    assert {(row["eclipse_id"], row["change"], row["row"]) for row in rows} >= {("EX1", "left_the_extract", None)}
+    assert village.get("robot", "/v1/ingest/held").json()["held"][0]["hold_id"] == held["hold_id"]
+    done = village.post("performance_analyst", f"{here}/approve", {"reason": "A purge, checked with the Eclipse team"})
+    assert (done.status_code, done.json()["held"][0]["decision"]) == (200, "approved")
+    assert village.tracker("chief")["held"] == []
+    again = village.post("head", f"{here}/reject", {"reason": "Too late"})
+    assert (again.status_code, again.json()["code"]) == (409, "nothing_held")
+
+
+def test_a_rejected_part_leaves_everything_as_it_was(village: Village) -> None:
+    before = everything(village)
+    here, _ = emptied(village)
+    done = village.post(
+        "head", f"{here}/reject", {"reason": "The script ran on an empty copy", "datasets": ["accommodation"]}
+    )
+    assert (done.status_code, done.json()["held"][0]["decision"]) == (200, "rejected")
+    assert everything(village) == before
+
+
+@pytest.mark.parametrize("who", ["robot", "chief", "manager", "adviser", "administrator", "information_governance"])
+def test_only_analysts_and_heads_of_service_decide(who: str, village: Village) -> None:
+    here, _ = emptied(village)
+    for what in ("approve", "reject"):
+        assert village.post(who, f"{here}/{what}", {"reason": "Because I say so"}).status_code == 403
+    assert village.get(who, f"{here}/held").status_code == 403
+
+
+def test_a_decision_says_why_and_names_what_waits(village: Village) -> None:
+    here, _ = emptied(village)
+    for body, field in (
+        ({}, "reason"),
+        ({"reason": ""}, "reason"),
+        ({"reason": "yes", "datasets": ["teams"]}, "datasets"),
+    ):
+        refused = village.post("head", f"{here}/approve", body)
+        assert (refused.status_code, [path for path, _ in codes(refused)]) == (422, [field])
+    assert village.post("head", f"{BATCHES}/none/approve", {"reason": "Checked"}).status_code == 404
 
 
 def test_every_step_of_a_push_is_audited(village: Village) -> None:

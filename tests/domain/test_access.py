@@ -111,7 +111,8 @@ def test_sight_is_as_the_product_says() -> None:
 def test_one_account_pushes_and_another_manages_users() -> None:
     assert {role for role in Role if Permission.PUSH_EXTRACTS in access.GRANTS[role]} == {Role.INTEGRATION}
     assert {role for role in Role if Permission.MANAGE_USERS in access.GRANTS[role]} == {Role.ADMINISTRATOR}
-    assert access.GRANTS[Role.INTEGRATION] == {Permission.PUSH_EXTRACTS, Permission.READ_EXTRACT_REPORTS}
+    reads = {Permission.READ_EXTRACT_REPORTS, Permission.READ_DATA_QUALITY}
+    assert access.GRANTS[Role.INTEGRATION] == reads | {Permission.PUSH_EXTRACTS}
 
 
 def test_restricted_people_open_to_two_roles() -> None:

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.domain.comparison import LEFT, Comparison, Held, Plan, kept, overlap
+from service.domain.comparison import LEFT, Change, Comparison, Held, Plan, kept, overlap
 from service.domain.facts import (
     Accommodation,
     Basis,
     CareLeaverStatus,
     ClaReview,
     Contact,
+    CpReview,
     Eligibility,
     Fact,
     InTouch,
@@ -169,7 +170,6 @@ def test_a_row_gone_from_all_of_a_dataset_is_marked_once(store: Store) -> None:
     ("full", "extract"),
     [
         pytest.param(False, {}, id="a delta"),
-        pytest.param(True, {"rows": {"rows": 0}}, id="an emptied dataset"),
         pytest.param(True, {"rows": {}}, id="a dataset that was not extracted"),
         pytest.param(True, {"refusals": (Refusal("rows", 7, "", "malformed", ""),)}, id="a row nobody can name"),
         pytest.param(True, {"refusals": (Refusal("rows", 7, "x", "y", "", "1"),)}, id="its own row, refused"),
@@ -179,6 +179,27 @@ def test_what_is_not_seen_has_not_always_gone(full: bool, extract: dict[str, Any
     store.take(claim(a_place(), "1"), claim(a_place(), "2", "P2"))
     plan = store.take(claim(a_place(), "2", "P2"), full=full, **extract)
     assert [key for key in plan.tally if key[1] == LEFT] == []
+
+
+def test_an_emptied_dataset_is_told_apart_from_one_that_was_never_filled(store: Store) -> None:
+    store.take(claim(a_place(), "1"), claim(a_place(), "2", "P2"))
+    plan = store.take(rows={"rows": 0, "empty": 0})
+    assert (plan.emptied, plan.running) == ({"rows"}, {"rows": 2, "people": 2})
+    assert [(unit.dataset, unit.row, unit.change) for unit in plan.units] == [("rows", None, Change.LEFT)] * 2
+
+
+def test_a_delta_ends_by_its_marker_alone(store: Store) -> None:
+    review = CpReview(held_on=date(2020, 5, 4))
+    store.take(claim(a_place(), "1"), claim(review, "2"), claim(a_place(), "3", "P2"))
+    plan = store.take(claim(a_place(), "1", deleted=True), claim(review, "2", deleted=True), full=False)
+    assert [(unit.kind, unit.change) for unit in plan.units] == [
+        ("accommodation", Change.CLOSED), ("cp_review", Change.CLOSED),
+    ]  # fmt: skip
+    (ended,) = plan.versions
+    assert (ended.fact.ended_on, ended.flags) == (date(2020, 7, 3), ("deleted_at_source",))  # type: ignore[attr-defined]
+    assert plan.units[1].withdrawn, "what has no end is taken out of the file"
+    again = store.take(claim(a_place(), "1", deleted=True), claim(a_place(), "9", "P2", deleted=True), full=False)
+    assert again.units == [], "what has ended, or was never held, is not ended again"
 
 
 def test_a_refused_row_speaks_for_its_own_facts_only(store: Store) -> None:

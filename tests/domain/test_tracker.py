@@ -220,9 +220,9 @@ def test_a_source_is_as_old_as_its_oldest_dataset(hours: int, stale: bool) -> No
 
 
 def test_sources_are_apart_and_none_is_none() -> None:
-    marks = {("upload", "cohorts", "b"): NOW - timedelta(days=9), ("eclipse", "ssd", "a"): NOW}
+    marks = {("migrated", "cohorts", "b"): NOW - timedelta(days=9), ("eclipse", "ssd", "a"): NOW}
     assert [(f.source, f.stale) for f in freshness(marks, at=NOW, stale_after_hours=24)] == [
         ("eclipse", False),
-        ("upload", True),
+        ("migrated", True),
     ]
     assert freshness({}, at=NOW, stale_after_hours=24) == ()

@@ -257,3 +257,58 @@ def test_a_file_without_its_key_and_one_nobody_knows_are_refused(read_cohorts: R
         ("contacts", "contact_kind", "missing_column"),
         ("contacts", "outcome", "missing_column"),
     ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param("cont_contact_id,cont_person_id,cont_contact_date,cont_contact_source_code", id="as SSD has it"),
+        pytest.param("record_id,eclipse_id,occurred_at,contact_kind,outcome,CONT_contact_source_desc", id="dressed up"),
+    ],
+)
+def test_front_door_contacts_under_the_name_of_ours_are_refused_whole(header: str, read_cohorts: Read) -> None:
+    extract = read_cohorts(contacts=f"{header}\n{',' * header.count(',')}\n")
+    assert extract.claims == ()
+    ((row, code, allowed, whole),) = [(r.row, r.code, r.allowed, r.whole) for r in extract.refusals]
+    assert (row, code, whole) == (1, "front_door_contacts", True)
+    assert "ssd_contacts holds what others report to the council" in allowed
+
+
+DELETED_ROWS = {
+    "people": ("eclipse_id", "P1"),
+    "accommodation": ("spell_id,eclipse_id", "A1,P1"),
+    "pre_proceedings": ("record_id,eclipse_id", "R1,P1"),
+    "care_proceedings": ("record_id,eclipse_id,issued_on", "R1,P1,2020-02-03"),
+    "permanence_plans": ("record_id,eclipse_id", "R1,P1"),
+    "plan_counts": ("eclipse_id", "P1"),
+    "contacts": ("record_id,eclipse_id,occurred_at,contact_kind,outcome", "K1,P1,2020-07-30 14:05,phone,made"),
+}
+"""Each file whose rows are facts: what a row needs to say that it is deleted."""
+
+
+@pytest.mark.parametrize("dataset", DELETED_ROWS)
+def test_a_delta_says_that_a_record_is_no_more(dataset: str, read_cohorts: Read) -> None:
+    header, row = DELETED_ROWS[dataset]
+    (claim,) = read_cohorts(**{dataset: f"{header},record_deleted\n{row},yes\n"}).claims
+    assert (claim.deleted, claim.eclipse_id) == (True, "P1")
+    kept = read_cohorts(**{dataset: f"{header},record_deleted\n{row},no\n"})
+    assert not any(claim.deleted for claim in kept.claims)
+
+
+def test_a_deleted_row_still_needs_its_required_cells(read_cohorts: Read) -> None:
+    extract = read_cohorts(care_proceedings="record_id,eclipse_id,issued_on,record_deleted\nR1,P1,,yes\n")
+    assert [(r.field, r.code) for r in extract.refusals] == [("issued_on", "missing_value")]
+
+
+def test_teams_and_workers_are_never_deleted(read_cohorts: Read) -> None:
+    assert DELETED_ROWS.keys() == set(cohorts_csv.DATASETS) - {"teams", "workers"}
+    extract = read_cohorts(
+        teams="team_id,record_deleted\nT1,yes\n", workers="worker_id,record_deleted\nW1,yes\nW2,no\n"
+    )
+    assert (extract.teams, extract.workers) == ((), (Worker("W2"),))
+    assert [r.code for r in extract.refusals] == ["cannot_be_deleted", "cannot_be_deleted"]
+
+
+def test_a_file_of_ours_with_nothing_in_its_rows_was_not_supplied(read_cohorts: Read) -> None:
+    extract = read_cohorts(pre_proceedings="record_id,eclipse_id,PPStartDate\nNULL,NULL,NULL\n")
+    assert (extract.placeholders, extract.refusals, extract.rows) == ({"pre_proceedings"}, (), {"pre_proceedings": 1})

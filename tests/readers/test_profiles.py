@@ -32,6 +32,26 @@ def test_an_unknown_dataset_is_refused_with_what_is_allowed() -> None:
     assert "Ashford" not in str(refusal.value.fields)
 
 
+@pytest.mark.parametrize(
+    ("profile", "name"),
+    [
+        ("ssd", "ssd_contacts"),
+        ("ssd", "contacts"),
+        ("ssd", "SSD_Contacts.csv"),
+        ("ssd", "contacts.ndjson"),
+        ("cohorts", "ssd_contacts"),
+        ("cohorts", " ssd_contacts.CSV "),
+    ],
+)
+def test_what_others_report_at_the_front_door_is_no_contact_under_any_name(profile: str, name: str) -> None:
+    with pytest.raises(Unprocessable) as refusal:
+        profiles.dataset_name(profile, name)
+    ((field, code, allowed),) = refusal.value.fields
+    assert (field, code) == ("datasets.name", "front_door_contacts")
+    assert "`contacts` of the profile `cohorts`" in allowed
+    assert "never shows that anybody is in touch" in allowed
+
+
 def test_an_unknown_profile_is_refused() -> None:
     with pytest.raises(Unprocessable) as refusal:
         profiles.dataset_name("ssda903", "header")

@@ -30,6 +30,12 @@ def test_a_plan(read_ssd: Read) -> None:
     )
 
 
+def test_the_latest_category_of_eclipse_is_the_first_and_says_of_no_change(read_ssd: Read) -> None:
+    (claim,) = read_ssd(ssd_cp_plans=PLANS + "51,P1,2019-11-04,,,Neglect,Neglect\n").claims
+    assert claim.value == ChildProtectionPlan(started_on=date(2019, 11, 4), category="NEG", category_before="NEG")
+    assert claim.flags == ()
+
+
 def test_an_unknown_category_does_not_hide_a_plan(read_ssd: Read) -> None:
     (claim,) = read_ssd(ssd_cp_plans=PLANS + "51,P1,2019-11-04,,Y,??,Unkindness\n").claims
     assert claim.value == ChildProtectionPlan(started_on=date(2019, 11, 4), other_council=True)
@@ -61,6 +67,18 @@ def test_a_cp_review_is_of_a_person_whatever_the_plan_id(read_ssd: Read) -> None
     (claim,) = read_ssd(ssd_cp_reviews=REVIEWS + "R1,P1,NULL,2020-02-03,2020-02-05,Y,Y\n").claims
     assert (claim.key, claim.eclipse_id) == ("R1", "P1")
     assert claim.value == CpReview(due_on=date(2020, 2, 3), held_on=date(2020, 2, 5), continues=True)
+
+
+def test_a_cp_review_without_an_id_is_refused_and_the_others_are_taken(read_ssd: Read) -> None:
+    """In Eclipse's own database one such row keeps the whole table from loading."""
+    extract = read_ssd(ssd_cp_reviews=REVIEWS + "NULL,P1,NULL,,2020-02-05,Y,Y\nR2,P1,NULL,,2020-05-05,Y,Y\n")
+    assert [claim.key for claim in extract.claims] == ["R2"]
+    assert [(r.row, r.field, r.code) for r in extract.refusals] == [(2, "cppr_cp_review_id", "missing_value")]
+
+
+def test_what_eclipse_writes_as_a_constant_is_not_read(read_ssd: Read) -> None:
+    yes, no = (read_ssd(ssd_cp_reviews=f"{REVIEWS}R1,P1,,,2020-02-05,Y,{quorate}\n").claims for quorate in "YN")
+    assert yes == no
 
 
 def test_a_cp_review_without_any_day_is_refused(read_ssd: Read) -> None:
@@ -202,6 +220,16 @@ def test_a_cla_review_finds_its_person_by_the_period(read_ssd: Read) -> None:
     assert claim.eclipse_id == "P1"
     assert claim.value == ClaReview(due_on=date(2020, 2, 12), held_on=date(2020, 2, 12), period_ref="CLA1")
     assert extract.refusals == ()
+
+
+def test_a_cla_review_may_say_whose_it_is(read_ssd: Read) -> None:
+    """Version 1.4.1 of the SSD adds the person; Eclipse's script does not have it yet."""
+    seven = CLA_REVIEWS.strip() + ",clar_cla_review_participation,clar_cla_person_id\n"
+    (claim,) = read_ssd(ssd_cla_reviews=seven + "R1,CLA9,2020-02-12,2020-02-12,N,PN1,P1\n").claims
+    assert (claim.eclipse_id, claim.value) == (
+        "P1",
+        ClaReview(due_on=date(2020, 2, 12), held_on=date(2020, 2, 12), period_ref="CLA9"),
+    )
 
 
 @pytest.mark.parametrize("with_episodes", [True, False])

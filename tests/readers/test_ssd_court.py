@@ -40,6 +40,45 @@ def test_the_first_day_of_a_legal_status_may_be_a_bare_date(read_ssd: Read) -> N
     assert claim.value == LegalStatus(code="E1", started_on=date(2020, 1, 15), ended_on=date(2020, 3, 1))
 
 
+@pytest.mark.parametrize(
+    ("rows", "flagged"),
+    [
+        pytest.param(
+            ["L1,P1,C1,2020-01-01,", "L2,P1,V2,2020-03-01,2020-05-01"],
+            {"L1", "L2"},
+            id="C1 drawn over the gap S20 fills",
+        ),
+        pytest.param(
+            ["L1,P1,C1,2020-01-01,2020-03-01", "L2,P1,V2,2020-03-01,2020-05-01", "L3,P1,C1,2020-05-01,"],
+            set(),
+            id="one after the other, on the day of the change",
+        ),
+        pytest.param(["L1,P1,C1,2020-01-01,", "L2,P2,V2,2020-03-01,"], set(), id="two children"),
+        pytest.param(
+            ["L1,P1,V4,2020-01-01,", "L2,P1,C1,2020-02-01,2020-03-01", "L3,P1,V4,2020-06-01,2020-06-10"],
+            {"L1", "L2", "L3"},
+            id="two inside one that lasts",
+        ),
+        pytest.param(
+            ["L1,P1,V4,2020-01-01,2020-02-01", "L2,P1,C1,2020-02-01,2020-03-01", "L3,P1,V2,2020-02-10,"],
+            {"L2", "L3"},
+            id="the one before them stands apart",
+        ),
+    ],
+)
+def test_legal_statuses_that_overlap_are_kept_and_flagged(rows: list[str], flagged: set[str], read_ssd: Read) -> None:
+    for each in (rows, rows[::-1]):
+        claims = read_ssd(ssd_legal_status=LEGAL + "\n".join(each) + "\n").claims
+        assert len(claims) == len(rows)
+        assert {claim.key for claim in claims if claim.flags == ("overlapping_spells",)} == flagged
+
+
+@pytest.mark.parametrize("code", "C1 C2 D1 E1 V2 V3 V4 L1 L2 L3 J1 J2 J3".split())
+def test_every_legal_status_code_is_read(code: str, read_ssd: Read) -> None:
+    (claim,) = read_ssd(ssd_legal_status=f"{LEGAL}L1,P1,{code},2020-01-15,\n").claims
+    assert (claim.value, claim.flags) == (LegalStatus(code=code, started_on=date(2020, 1, 15)), ())
+
+
 def care_plan(text: str, start: str = "2020-05-12") -> str:
     out = io.StringIO()
     writer = csv.writer(out)
@@ -63,6 +102,10 @@ def care_plan(text: str, start: str = "2020-05-12") -> str:
             id="more than two",
         ),
         pytest.param('["SUPPLIV"]', Route.SUPPORTED_INDEPENDENCE, None, (), id="a list"),
+        pytest.param(
+            '{"REMAINSUP": "N", "LTFOST18": "Y", "ADOPTION": null}', Route.LONG_TERM_FOSTERING, None, (), id="SystemC"
+        ),
+        pytest.param("Remaining with birth family", None, None, ("unmapped_route",), id="Mosaic, in its own words"),
         pytest.param("Long term fostering", Route.LONG_TERM_FOSTERING, None, (), id="plain text"),
         pytest.param("To be discussed", None, None, ("unmapped_route",), id="text nobody mapped"),
         pytest.param('{"MAGIC": "Y"}', None, None, ("unmapped_route",), id="key nobody mapped"),
@@ -181,6 +224,11 @@ def test_an_outcome_nobody_mapped_is_kept_as_written(read_ssd: Read) -> None:
     (claim,) = read_ssd(ssd_pre_proceedings=PRE + "X1,P1,,2020-05-04,,Paused,,,,,\n").claims
     assert isinstance(claim.value, PreProceedings)
     assert (claim.value.outcome, claim.value.outcome_code, claim.flags) == (None, "Paused", ("unmapped_outcome",))
+
+
+def test_a_reversal_whose_reason_is_a_placeholder_is_none(read_ssd: Read) -> None:
+    (claim,) = read_ssd(ssd_permanence=PERMANENCE + "A1,P1,2020-03-02,,,,,,DQ,,\n").claims
+    assert claim.flags == ("placeholder_ended_on",)
 
 
 @pytest.mark.parametrize("row", [",,,,,,,,,,", "NULL,P1,,,,,,,,,", "X1,P1,F31,,,,,A,,,0"])

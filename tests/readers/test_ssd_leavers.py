@@ -60,7 +60,7 @@ def test_one_row_says_two_things(read_ssd: Read) -> None:
 def test_where_somebody_lives(
     code: str, suitable: str, expected: Accommodation, flags: tuple[str, ...], read_ssd: Read
 ) -> None:
-    claim = claims_of(read_ssd, f"C1,P1,Relevant,YES,2020-07-20,{code},{suitable},F5,,")["P1/accommodation"]
+    claim = claims_of(read_ssd, f"C1,P1,Relevant,,2020-07-20,{code},{suitable},F5,,")["P1/accommodation"]
     assert (claim.value, claim.flags) == (expected, flags)
 
 
@@ -80,71 +80,122 @@ def test_unmapped_words_of_the_status_are_unknown_and_flagged_there_only(read_ss
 def test_a_contact_after_the_extract_is_no_contact(read_ssd: Read) -> None:
     status = claims_of(read_ssd, "C1,P1,Relevant,YES,2020-08-01,U,2,F5,,")["P1/status"]
     assert status.value == CareLeaverStatus(eligibility=Eligibility.RELEVANT, in_touch=InTouch.YES, activity="F5")
-    assert status.flags == ("future_in_touch_on",)
-
-
-def touch_and_place(found: dict[str, Claim]) -> tuple[InTouch | None, date | None, str | None]:
-    status, place = found["P1/status"], found["P1/accommodation"]
-    assert isinstance(status.value, CareLeaverStatus)
-    assert isinstance(place.value, Accommodation)
-    assert "several_rows" in status.flags
-    assert "several_rows" in place.flags
-    assert len(found) == 2, "one status and one place a person"
-    return status.value.in_touch, status.value.in_touch_on, place.value.code
+    assert status.flags == ("future_in_touch_on", "undated_row")
 
 
 @pytest.mark.parametrize(
-    ("rows", "expected"),
+    ("row", "flags"),
     [
+        pytest.param("NO,,U,1,G5", (), id="not in touch: blank is normal"),
+        pytest.param("REFU,,U,1,G5", (), id="refused: blank is normal"),
+        pytest.param("DIED,,0,,0", (), id="died"),
+        pytest.param("YES,,U,1,F5", ("undated_row",), id="in touch, and no day of it"),
+        pytest.param(",,U,1,", ("undated_row",), id="somewhere, and nobody says how that is known"),
+        pytest.param(",,,,", (), id="nothing said, as before 17"),
+        pytest.param("YES,2020-07-20,0,,F5", ("contradictory_row",), id="in touch, and lives nowhere (rule 345)"),
+        pytest.param("YES,2020-07-20,U,1,0", ("contradictory_row",), id="in touch, and does nothing known (rule 345)"),
+        pytest.param("DIED,,S,2,0", ("contradictory_row",), id="dead, and without a home (rule 344)"),
+        pytest.param("RHOM,,B,1,0", ("contradictory_row",), id="home for good, and coded (rule 344)"),
+    ],
+)
+def test_what_a_row_says_against_itself_is_flagged_on_both_facts(
+    row: str, flags: tuple[str, ...], read_ssd: Read
+) -> None:
+    for claim in claims_of(read_ssd, f"C1,P1,Relevant,{row},,").values():
+        assert claim.flags == flags
+
+
+def both(found: dict[str, Claim]) -> tuple[CareLeaverStatus, Accommodation | None]:
+    status, place = found.pop("P1/status"), found.pop("P1/accommodation", None)
+    assert not found, "one status and one place a person"
+    assert isinstance(status.value, CareLeaverStatus)
+    assert all("several_rows" in claim.flags for claim in (status, place) if claim)
+    return status.value, place.value if place and isinstance(place.value, Accommodation) else None
+
+
+JULY = date(2020, 7, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "touch", "on", "place"),
+    [
+        pytest.param(["YES,2020-05-01,K,1", "NO,2020-07-01,U,1"], InTouch.NO, JULY, ("U", True), id="the latest date"),
+        pytest.param(["YES,2020-05-01,K,2", "YES,2020-07-01,U,1"], InTouch.YES, JULY, ("U", True), id="older: history"),
         pytest.param(
-            ["C1,P1,Relevant,YES,2020-05-01,K,1,,,", "C2,P1,Relevant,NO,2020-07-01,U,1,,,"],
-            (InTouch.NO, date(2020, 7, 1), "U"),
-            id="the latest contact counts",
+            ["YES,2020-07-01,U,1", "YES,,K,1"], InTouch.YES, JULY, (None, True), id="undated beats no dated row"
         ),
+        pytest.param(["YES,2020-07-01,U,1", "YES,,U,"], InTouch.YES, JULY, ("U", True), id="a blank says nothing"),
+        pytest.param(["YES,2020-07-01,U,1", "NO,,,"], InTouch.NO, None, ("U", True), id="but lost touch counts"),
+        pytest.param(["YES,2020-07-01,U,1", "REFU,,,"], InTouch.REFU, None, ("U", True), id="and so does a refusal"),
+        pytest.param(["NO,2020-07-01,U,1", "YES,,U,1"], InTouch.NO, JULY, ("U", True), id="undated ends no silence"),
+        pytest.param(["YES,2020-07-01,U,1", "YES,,S,2"], InTouch.YES, JULY, ("S", False), id="its bad place counts"),
+        pytest.param(["YES,2020-07-01,U,2", "YES,,U,1"], InTouch.YES, JULY, ("U", False), id="it ends no bad one"),
+        pytest.param(["YES,2020-07-01,W,1", "YES,,X,2"], InTouch.YES, JULY, ("W", True), id="of two dangers the worse"),
+        pytest.param(["YES,2020-07-01,S,2", "YES,,W,2"], InTouch.YES, JULY, ("W", False), id="of two alike, one"),
+        pytest.param(["YES,2020-07-01,U,1", "NREQ,,U,1"], InTouch.YES, JULY, ("U", True), id="NREQ asks less"),
+        pytest.param(["NREQ,2020-07-01,U,1", "RHOM,,U,1"], None, None, ("U", True), id="neither worse: not known"),
+        pytest.param(["YES,2020-07-01,U,1", "Perhaps,,U,1"], None, None, ("U", True), id="nobody can read one of them"),
+        pytest.param(["NO,2020-07-01,U,1", "Perhaps,,U,1"], InTouch.NO, JULY, ("U", True), id="unread ends no danger"),
+        pytest.param(["YES,2020-07-01,U,1", "YES,,Q,1"], InTouch.YES, JULY, (None, True), id="a place nobody can read"),
+        pytest.param(["DIED,2020-07-01,0,", "NO,,0,"], InTouch.DIED, JULY, ("0", None), id="a dated death is final"),
         pytest.param(
-            ["C1,P1,Relevant,YES,2020-05-01,K,2,,,", "C2,P1,Relevant,YES,2020-07-01,U,1,,,"],
-            (InTouch.YES, date(2020, 7, 1), "U"),
-            id="an older row is history, however bad",
+            ["YES,2020-07-01,U,1", "DIED,,0,"], InTouch.YES, JULY, (None, True), id="undated, it hides nobody"
         ),
+        pytest.param(["YES,,U,1", "REFU,,U,1", "YES,,U,1"], InTouch.REFU, None, ("U", True), id="none has a date"),
         pytest.param(
-            ["C1,P1,Relevant,YES,2020-07-01,U,1,,,", "C2,P1,Relevant,YES,,K,1,,,"],
-            (InTouch.YES, date(2020, 7, 1), "U"),
-            id="a row without a date does not win by having none",
-        ),
-        pytest.param(
-            ["C1,P1,Relevant,YES,2020-07-01,U,1,,,", "C2,P1,Relevant,NO,,K,1,,,"],
-            (InTouch.NO, None, "U"),
-            id="but its lost contact counts",
-        ),
-        pytest.param(
-            ["C1,P1,Relevant,YES,2020-07-01,U,1,,,", "C2,P1,Relevant,YES,,S,2,,,"],
-            (InTouch.YES, date(2020, 7, 1), "S"),
-            id="and so does its bad place",
-        ),
-        pytest.param(
-            ["C1,P1,Relevant,DIED,2020-07-01,0,,,,", "C2,P1,Relevant,NO,,0,,,,"],
-            (InTouch.DIED, date(2020, 7, 1), "0"),
-            id="a death is final",
-        ),
-        pytest.param(
-            ["C1,P1,Relevant,YES,,U,1,,,", "C2,P1,Relevant,REFU,,U,1,,,", "C3,P1,Relevant,YES,,U,1,,,"],
-            (InTouch.REFU, None, "U"),
-            id="nothing dated: the last id, with the worse of the others",
+            ["YES,2020-07-01,U,1", "NO,2020-07-01,U,2"], InTouch.NO, JULY, ("U", False), id="one day, two rows"
         ),
     ],
 )
 def test_several_rows_of_one_person(
-    rows: list[str], expected: tuple[InTouch, date | None, str], read_ssd: Read
+    rows: list[str], touch: InTouch | None, on: date | None, place: tuple[str | None, bool | None], read_ssd: Read
 ) -> None:
-    assert touch_and_place(claims_of(read_ssd, *rows)) == expected
-    assert touch_and_place(claims_of(read_ssd, *reversed(rows))) == expected, "the order of rows decides nothing"
+    lines = [f"C{number},P1,Relevant,{row},,," for number, row in enumerate(rows)]
+    for each in (lines, lines[::-1]):
+        status, where = both(claims_of(read_ssd, *each))
+        assert (status.in_touch, status.in_touch_on) == (touch, on), "the order of rows decides nothing"
+        assert where is not None
+        assert (where.code, where.suitable) == place
 
 
-def test_two_workers_on_the_day_give_one_row_twice(read_ssd: Read) -> None:
+def test_what_rows_leave_open_is_unknown_and_flagged_by_field(read_ssd: Read) -> None:
+    found = claims_of(
+        read_ssd, "C1,P1,Relevant,YES,,U,1,F5,2020-05-01,W1", "C2,P1,Qualifying,RHOM,,K,1,G5,2020-02-01,W1"
+    )
+    assert set(found["P1/status"].flags) >= {
+        "several_rows", "conflicting_eligibility", "conflicting_in_touch", "conflicting_activity",
+    }  # fmt: skip
+    assert "conflicting_code" in found["P1/accommodation"].flags
+    status, place = both(found)
+    assert status == CareLeaverStatus(pathway_plan_on=date(2020, 2, 1), personal_adviser_ref="W1"), "the older plan"
+    assert place == Accommodation(suitable=True)
+
+
+def test_a_dated_row_speaks_for_those_without_a_date(read_ssd: Read) -> None:
+    found = claims_of(read_ssd, "C1,P1,Relevant,YES,2020-07-01,U,1,,,", "C2,P1,Relevant,YES,,U,1,,,")
+    assert {claim.flags for claim in found.values()} == {("several_rows",)}
+
+
+def test_two_workers_on_the_day_give_one_row_twice_and_neither_is_the_adviser(read_ssd: Read) -> None:
     row = "C1,P1,Relevant,YES,2020-07-01,U,1,,,"
     extract = read_ssd(ssd_care_leavers=HEADER + f"{row}W1\n{row}W1\n{row}W2\n")
-    assert [claim.key for claim in extract.claims] == ["P1/status", "P1/accommodation"]
-    assert [(r.row, r.field, r.code, r.key) for r in extract.refusals] == [(4, "clea_table_id", "duplicate_row", "P1")]
+    status, place = extract.claims
+    assert status.value == CareLeaverStatus(eligibility=Eligibility.RELEVANT, in_touch=InTouch.YES, in_touch_on=JULY)
+    assert status.flags == ("conflicting_personal_adviser_ref", "several_rows")
+    assert (place.value, place.flags) == (Accommodation(code="U", suitable=True), ("several_rows",))
+    assert extract.refusals == ()
+
+
+def test_the_same_row_twice_is_one_row(read_ssd: Read) -> None:
+    row = "C1,P1,Relevant,YES,2020-07-01,U,1,,,W1"
+    assert [claim.flags for claim in claims_of(read_ssd, row, row).values()] == [(), ()]
+
+
+def test_an_id_of_two_people_is_refused_for_the_second(read_ssd: Read) -> None:
+    rows = "C1,P1,Relevant,YES,2020-07-01,U,1,,,\nC1,P2,Relevant,YES,2020-07-01,U,1,,,\n"
+    extract = read_ssd(ssd_care_leavers=HEADER + rows)
+    assert {claim.eclipse_id for claim in extract.claims} == {"P1"}
+    assert [(r.row, r.field, r.code, r.key) for r in extract.refusals] == [(3, "clea_table_id", "duplicate_row", "P2")]
 
 
 def test_a_new_record_of_the_same_person_is_the_same_two_facts(read_ssd: Read) -> None:

@@ -1,10 +1,14 @@
 """Bytes to rows: one sample per quirk of the programs that write such files."""
 
+import io
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from service.readers import tables
+from service.readers.content import MAX_LINE
 
 
 def rows(content: bytes) -> list[tuple[int, dict[str, str]]]:
@@ -58,6 +62,13 @@ def test_a_line_separator_inside_json_text_does_not_end_the_line() -> None:
         pytest.param(b'id,name\n1,Rowan\n2,"cut off\n3,Ash\n', 3, "malformed_csv", id="a quote that never closes"),
         pytest.param(b'id,name\n1,"Row"an\n', 2, "malformed_csv", id="text after a closing quote"),
         pytest.param(b'[{"id": 1}]', 1, "json_array", id="a JSON array"),
+        pytest.param(b"id,name\n1,Rowan\n2," + b"x" * MAX_LINE, 3, "line_too_long", id="a line without end"),
+        pytest.param(b"id\n1\n" + b'"a\n",' * MAX_LINE, 3, "line_too_long", id="a row of very many lines"),
+        pytest.param(b'{"id": 1}\n{"id": "' + b"x" * MAX_LINE, 2, "line_too_long", id="JSON without line ends"),
+        pytest.param(b",".join(b"c%d" % n for n in range(1001)) + b"\n", 1, "too_many_columns", id="a wide header"),
+        pytest.param(b"".join(b'{"c%d": 1}\n' % n for n in range(1001)), 1001, "too_many_columns", id="JSON, wide"),
+        pytest.param(b"id,name\n" + b"1,Rowan\n" * 40_000 + b"2,Zo\xeb\n", 40_002, "wrong_encoding", id="late"),
+        pytest.param(b"id,name\n1,\xe2\x82", 2, "wrong_encoding", id="half a character at the end"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_whole(content: bytes, row: int, code: str) -> None:
@@ -106,6 +117,56 @@ def test_a_refusal_never_carries_the_value() -> None:
     assert "Ashford" not in str(table.refusals)
 
 
+@pytest.mark.parametrize("row", [b"1\n", b'{"id": 1}\n'])
+def test_more_rows_than_are_taken_refuse_the_file(row: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MAX_ROWS", 3)
+    header = b"id\n" if row == b"1\n" else b""
+    assert len(rows(header + row * 3)) == 3
+    table = tables.parse("people", header + row * 4)
+    assert (table.rows, table.count, [refusal.code for refusal in table.refusals]) == ((), 0, ["too_many_rows"])
+
+
+def test_rows_are_read_from_the_file_and_never_all_held() -> None:
+    """Whoever opens the file sees it opened anew for each reading, read to its end, and closed."""
+    content = b"id,name\n" + b"".join(b"%d,Rowan\n" % n for n in range(50_000))
+    opened: list[io.BytesIO] = []
+
+    def opens() -> io.BytesIO:
+        opened.append(io.BytesIO(content))
+        return opened[-1]
+
+    table = tables.parse("people", opens)
+    before = len(opened)
+    assert (table.count, all(each.closed for each in opened[1:])) == (50_000, True)
+    tracemalloc.start()
+    assert sum(int(cells["id"]) for _, cells in table.rows) == sum(range(50_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (len(opened), opened[-1].closed) == (before + 1, True)
+    assert peak < 4 * len(content) + 1_000_000
+
+
+@given(st.text(alphabet='aë,"\r\n\0 ', max_size=60), st.sampled_from(["utf-8", "utf-8-sig"]), st.integers(1, 7))
+def test_a_file_reads_alike_in_pieces_of_any_size(text: str, encoding: str, size: int) -> None:
+    content = text.encode(encoding)
+    in_pieces, at_once = tables.parse("people", lambda: Dripping(content, size)), tables.parse("people", content)
+    assert list(in_pieces.rows) == list(at_once.rows)
+    assert (in_pieces.columns, in_pieces.refusals, in_pieces.count) == (
+        at_once.columns, at_once.refusals, at_once.count,
+    )  # fmt: skip
+
+
+class Dripping(io.BytesIO):
+    """Gives few bytes at a time."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        super().__init__(content)
+        self.size = size
+
+    def read1(self, _size: int | None = -1) -> bytes:
+        return super().read(self.size)
+
+
 def test_an_empty_file_is_no_rows_and_no_fault() -> None:
     assert tables.parse("people", b"") == tables.Table(frozenset(), (), (), 0)
     assert tables.missing_columns("people", tables.parse("people", b""), ["id"]) == ()
@@ -125,5 +186,7 @@ def test_a_header_without_names_does_not_pass_for_an_empty_file() -> None:
 @given(st.one_of(st.binary(max_size=200), st.text(alphabet='ab,"\r\n{}[]:\0', max_size=200).map(str.encode)))
 def test_whatever_is_sent_is_either_read_or_refused(content: bytes) -> None:
     table = tables.parse("people", content)
-    assert table.count in (len(table.rows) + len(table.refusals), 0)
-    assert table.count or not table.rows
+    read = list(table.rows)
+    assert table.count in (len(read) + len(table.refusals), 0)
+    assert table.count or not read
+    assert list(table.rows) == read

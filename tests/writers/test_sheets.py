@@ -13,7 +13,7 @@ FORMULAS = [
     "\ufeff=1", "＝1+1", "＋1", "－1", "＠SUM", "\u2003=1", "\u3000=1", "\u200b \u200d=1", "\u00ad=1", "\u2066=1",
     "\x0b=1", "\x00=1", "Ann;=1", "Ann,=1", 'Ann";=1', "Ann; =1", 'Ann",  -1',
 ]  # fmt: skip
-FIGURES = ("unknown", "approaching", "not_supplied", "supplied", "lines")
+FIGURES = ("unknown", "approaching", "not_supplied", "not_yet_collected", "supplied", "lines")
 PLAIN = ["Rowan Demo-Ashford", "2020-07-31", "O'Demo", "care leavers served", "84 days; due on 27 July", "", "a=b", "7"]
 
 

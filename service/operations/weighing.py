@@ -1,0 +1,119 @@
+"""Set a batch beside what is held, and foresee what would come of it. Changes nothing."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from service.domain.assembly import by_person
+from service.domain.comparison import Comparison, Held, Plan
+from service.domain.dates import london_day
+from service.domain.facts import KINDS, Contact, Fact, Source
+from service.domain.foreseeing import NOTHING, Ground, foresee
+from service.domain.holding import DEFAULT, EVERYTHING
+from service.domain.intake import Extract
+from service.domain.viewpoint import Viewpoint
+from service.operations.reports import Weighed
+from service.store import facts, identifiers, merges, people, record, reference
+from service.store.extracts import Batch
+from service.store.types import new_id
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A dataset as the manifest declares it. `mode` is full or delta; `rows` are data rows."""
+
+    name: str
+    mode: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch whose datasets have been read, before anything is locked."""
+
+    batch: Batch
+    extract: Extract
+
+
+def declared_of(batch: Batch) -> dict[str, Declared]:
+    """The datasets of a batch as its manifest declares them, by name."""
+    return {d["name"]: Declared(**d) for d in batch.manifest["datasets"]}
+
+
+def compare(session: Session, prepared: Prepared, *, at: datetime) -> tuple[Plan, Held, frozenset[str]]:
+    """The extract beside what is held: the plan, what is held, and the kinds of it that were read."""
+    batch, extract = prepared.batch, prepared.extract
+    declared = declared_of(batch)
+    aliases = record.aliases_of(session, batch.source)
+    fed = {kind for kind, ref in aliases if ref.split("/", 1)[0] in declared}
+    kinds = frozenset({claim.value.kind for claim in extract.claims} | fed)
+    ids = people.ids_by_eclipse(session)
+    held = Held(
+        people=ids,
+        aliases=aliases,
+        versions=[v for kind in sorted(kinds - {"contact"}) for v in facts.of_kind(session, kind)]
+        + _held_contacts(session, extract, ids, aliases),
+        teams=reference.teams(session),
+        workers=reference.workers(session),
+        former=identifiers.former_holders(session),
+        sealed=identifiers.sealed(session),
+    )
+    full = frozenset(d.name for d in declared.values() if d.mode == "full")
+    observed_on = london_day(batch.extracted_at)
+    comparison = Comparison(
+        held, source=batch.source, observed_on=observed_on, new_id=lambda: new_id(at), full=full
+    )  # fmt: skip
+    return comparison.run(extract), held, kinds
+
+
+def weigh(session: Session, prepared: Prepared, *, at: datetime) -> Weighed:
+    """The plan, and what would come of it for people and cohorts."""
+    compared, held, kinds = compare(session, prepared, at=at)
+    if not (compared.units or compared.workers):
+        return Weighed(compared, NOTHING)
+    view = Viewpoint(london_day(at), at)
+    everybody: set[str] = set(session.scalars(facts.in_view(view)))
+    everybody |= {unit.person_id for unit in compared.units}
+    read_as = {
+        each.from_person_id: each.into_person_id for each in merges.everything(session) if each.superseded_at is None
+    }
+    everybody |= {one for pair in read_as.items() for one in pair}
+    stands = _ground(session, held, kinds, everybody, view, read_as)
+    uploaded = prepared.batch.source is Source.UPLOAD
+    thresholds = EVERYTHING if uploaded else DEFAULT
+    return Weighed(compared, foresee(stands, compared, thresholds=thresholds, at=at))
+
+
+def _ground(
+    session: Session,
+    held: Held,
+    kinds: frozenset[str],
+    everybody: set[str],
+    view: Viewpoint,
+    read_as: Mapping[str, str],
+) -> Ground:
+    others = [kind for kind in KINDS if kind not in kinds and kind != Contact.kind]
+    found = [v for v in held.versions if v.kind != Contact.kind and v.known and v.known.person_id in everybody]
+    found += facts.of_people(session, others, everybody, None) + facts.latest_contacts(session, everybody, view)
+    versions: dict[str, list[Fact]] = defaultdict(list)
+    for person_id, own in by_person(found).items():
+        versions[read_as.get(person_id, person_id)] += own
+    return Ground(versions, held.workers, facts.supplied_kinds(session, view), read_as)
+
+
+def _held_contacts(
+    session: Session, extract: Extract, ids: Mapping[str, str], aliases: Mapping[tuple[str, str], str]
+) -> list[Fact]:
+    """Contacts that those of the extract may be: at or after the earliest of them, or known by their keys."""
+    said = [claim for claim in extract.claims if isinstance(claim.value, Contact)]
+    if not said:
+        return []
+    since = min(claim.value.occurred_at for claim in said if isinstance(claim.value, Contact))
+    found = facts.contacts_since(session, {ids[c.eclipse_id] for c in said if c.eclipse_id in ids}, since)
+    keyed = {aliases.get((Contact.kind, f"{claim.dataset}/{claim.key}")) for claim in said}
+    earlier = keyed - {None} - {contact.known.fact_id for contact in found if contact.known}
+    return found + facts.of_facts(session, Contact.kind, [fact_id for fact_id in earlier if fact_id])
