@@ -16,6 +16,8 @@ from tests.council import TEAMS, WORKERS
 from tests.doomed import Doomed
 from tests.village import sheet
 
+SPOKEN_TO = 60  # so many are there from the beginning, and workers log contacts with them
+TEAM_CODES = ("exeter_2", "exeter_1")
 FIRST_DAY = datetime(2020, 6, 1, 1, 0, tzinfo=UTC)
 
 
@@ -53,14 +55,14 @@ class Nights:
 
     def __init__(self, chance: random.Random, people: int) -> None:
         self.chance, self.people, self.number = chance, people, -1
-        self.homes: dict[str, str] = {f"K{i}": "U" for i in range(60)}
+        self.homes: dict[str, str] = {f"K{i}": "U" for i in range(SPOKEN_TO)}
 
     def first(self) -> Night:
         """Teams, workers, and the people whom workers speak to from the beginning."""
         self.number += 1
         people = [
             {"eclipse_id": e, "forename": "Demo", "surname": f"Demo-{e}", "born_on": "2001-05-01",
-             "team_id": "exeter_1", "responsible_from": "2019-05-01"}
+             "team_id": TEAM_CODES[1], "responsible_from": "2019-05-01"}
             for e in self.homes
         ]  # fmt: skip
         files = {"teams": TEAMS.encode(), "workers": WORKERS.encode(), "people": sheet(*people)}
@@ -84,9 +86,10 @@ class Nights:
              "pers_dob": "2001-13-45" if self.chance.random() < 0.01 else "2001-05-01"}
             for e in listed
         ]  # fmt: skip
+        teams = {e: self.chance.choice(TEAM_CODES[i < SPOKEN_TO :]) for i, e in enumerate(listed)}
         allocated = [
             {"invo_involvements_id": f"I{e}", "invo_person_id": e, "invo_professional_id": "W1",
-             "invo_professional_role_id": "PA", "invo_professional_team": self.chance.choice(["exeter_1", "exeter_2"]),
+             "invo_professional_role_id": "PA", "invo_professional_team": teams[e],
              "invo_involvement_start_date": "2019-05-01"}
             for e in listed
         ]  # fmt: skip
@@ -143,7 +146,7 @@ class Writer(threading.Thread):
 
     def whom(self, key: str) -> str:
         """Whom it is about: somebody of those whose rows are pushed."""
-        return f"K{int(key.rsplit('-', 1)[1]) % 60}"
+        return f"K{int(key.rsplit('-', 1)[1]) % SPOKEN_TO}"
 
     def body(self, key: str) -> dict[str, Any]:
         """An attempt: it restarts no clock, so the push finds the same cohorts whenever it comes."""

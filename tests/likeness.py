@@ -88,6 +88,16 @@ def waits(engine: Engine, batch_id: str) -> bool:
         return any(each.decision is None for each in holds.of_batch(session, batch_id))
 
 
-def tracker(council: Council) -> Any:
-    """The director's tracker."""
-    return the_same(json.loads(written(council.tracker())))
+def tracker(council: Council) -> dict[str, Any]:
+    """The director's tracker, by part; of rows that are equally grave, those with the lower id of ours come first."""
+    told = the_same(json.loads(written(council.tracker())))
+    parts = {name: each for name, each in told.items() if name not in ("danger", "cohorts")}
+    parts |= {f"danger {_whose(each)}": each for each in told["danger"]}
+    for cohort in told["cohorts"]:
+        parts |= {f"{cohort['code']} {_whose(each)}": each for each in cohort.pop("rows")}
+        parts[cohort["code"]] = cohort
+    return parts
+
+
+def _whose(row: dict[str, Any]) -> str:
+    return str(row["person"]["eclipse_id"])

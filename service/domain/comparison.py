@@ -4,131 +4,35 @@ Nothing here ends a fact because a source fell silent: a blank after a value kee
 value and says so, a row gone from a full dataset is marked `left_the_extract` and still counts.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from datetime import date
-from enum import StrEnum
 from typing import Any, TypeVar
 
+from service.domain.blanks import begins, kept
+from service.domain.changes import Change, Held, Plan, Unit
 from service.domain.facts import (
-    Accommodation,
     Basis,
-    CareLeaverStatus,
     ClaReview,
     Confidence,
     Contact,
     CpReview,
     Fact,
-    InTouch,
     Known,
     Person,
     PlanCount,
-    Responsibility,
     Source,
 )
 from service.domain.identity_check import other_person
 from service.domain.intake import Claim, Extract, Refusal, Team, Worker
 from service.domain.standing import DISPLACED, END_NAMED, contradict, differ, end_of, start_of
-from service.domain.suitability import is_breach
-from service.domain.undated import CONFLICTING, believed
 from service.domain.versions import NewVersion
 
 LEFT = "left_the_extract"
-NO_LONGER = "no_longer_supplied"
-UNMAPPED = "unmapped_"
 DELETED = "deleted_at_source"
-# A blank where an end stood opens the fact again: a source that no longer says it ended ends nothing.
-_ENDS = frozenset({
-    "ended_on", "end_reason", "disposed_on", "disposal", "step_decided_on", "outcome", "outcome_code",
-    "court_application_on", "died_on", "transferred_out_on",
-})  # fmt: skip
-# What is true only while another field of the same spell is.
-_HANGS_ON = {
-    "accommodation": {
-        "code": frozenset({
-            "suitable", "judged_on", "judged_by", "judged_why", "evidence", "unacceptable", "provision", "release_on",
-        }),
-    },
-    "care_leaver_status": {"in_touch": frozenset({"in_touch_on"})},
-}  # fmt: skip
 _LONGEST_REF = 160
 T = TypeVar("T", Team, Worker)
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What the service holds: ids of people, meanings of keys, all current versions of the kinds claimed.
-
-    `former`: Eclipse id -> people who had it before it was given to somebody else. `sealed`: people adopted since,
-    whose records take nothing more.
-    """
-
-    people: Mapping[str, str]
-    aliases: Mapping[tuple[str, str], str]
-    versions: Iterable[Fact]
-    teams: Mapping[str, Team]
-    workers: Mapping[str, Worker]
-    former: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    sealed: frozenset[str] = frozenset()
-
-
-class Change(StrEnum):
-    """What a unit does to what is held."""
-
-    ADDED = "added"
-    CHANGED = "changed"
-    CLOSED = "closed"
-    BLANKED = "blanked"
-    LEFT = "left_the_extract"
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """What one claim changes, or what the absence of one does: applied or held as a whole.
-
-    `row` is the line of the file, None for what is gone from it. `withdrawn` are versions that end without another.
-    """
-
-    dataset: str
-    row: int | None
-    ref: str
-    person_id: str
-    kind: str
-    change: Change
-    versions: tuple[NewVersion, ...]
-    aliases: tuple[tuple[str, Source, str, str], ...] = ()
-    withdrawn: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class Plan:
-    """What applying an extract would do, and what it would not.
-
-    `running`: of each dataset, how many facts it holds open; `emptied`: full datasets that no longer say anything.
-    """
-
-    new_people: dict[str, str] = field(default_factory=dict)
-    units: list[Unit] = field(default_factory=list)
-    running: Counter[str] = field(default_factory=Counter)
-    emptied: frozenset[str] = frozenset()
-    unusable: frozenset[str] = frozenset()
-    said: frozenset[str] = frozenset()
-    teams: list[Team] = field(default_factory=list)
-    workers: list[Worker] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-    proposed_matches: list[tuple[str, int]] = field(default_factory=list)
-    tally: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-    @property
-    def versions(self) -> list[NewVersion]:
-        """Every version that any unit would add."""
-        return [version for unit in self.units for version in unit.versions]
-
-    @property
-    def aliases(self) -> list[tuple[str, Source, str, str]]:
-        """Every key that any unit would give a meaning."""
-        return [alias for unit in self.units for alias in unit.aliases]
 
 
 class Comparison:
@@ -155,6 +59,7 @@ class Comparison:
     def run(self, extract: Extract) -> Plan:
         """Compare everything the extract says."""
         self.plan.refusals.extend(extract.refusals)
+        self.plan.placeholders = extract.placeholders
         self.plan.unusable = frozenset(r.dataset for r in extract.refusals if r.whole)
         self._introduce(extract)
         self._reused = self._ids_reused(extract)
@@ -386,63 +291,6 @@ def _known(fact: Fact) -> Known:
     if fact.known is None:
         raise ValueError("what is held has an envelope")
     return fact.known
-
-
-def kept(before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = ()) -> tuple[Fact, set[str]]:
-    """`after` with every blank that follows a value filled from `before`, and a flag for each.
-
-    A cell that could not be mapped is no blank: something new was said, and the old value no longer stands,
-    unless it was the worse (`_outlasts`): not understanding what is said ends no danger, whatever is said of a
-    place that could not be read. Nor does a row that nothing dates (`believed`).
-    """
-    flags = frozenset(flags)
-    after = believed(before, after, flags)
-    unread = {flag.removeprefix(stem) for stem in (UNMAPPED, CONFLICTING) for flag in flags if flag.startswith(stem)}
-    if "code" in unread and isinstance(before, Accommodation) and is_breach(before):
-        after = replace(after, suitable=before.suitable, unacceptable=before.unacceptable)  # type: ignore[call-arg]
-    filled: dict[str, Any] = {}
-    born = isinstance(after, Person) and after.born_on is not None
-    for name in (f.name for f in fields(after) if f.name != "known"):
-        old, new = getattr(before, name), getattr(after, name)
-        if old is None or new is not None or name in _ENDS or (born and name == "expected_on"):
-            continue
-        if name not in unread or _outlasts(before, name):
-            filled[name] = old
-    if undated and _starts_no_earlier(before, after):
-        filled["started_on"] = getattr(before, "started_on", None)
-        if hasattr(before, "started_on_basis"):
-            filled["started_on_basis"] = before.started_on_basis
-    dates_of_ours = {"started_on", "started_on_basis"} if undated else set()
-    blanked = {f"{NO_LONGER}:{name}" for name in filled if name not in dates_of_ours}
-    return (replace(after, **filled) if filled else after), blanked
-
-
-def begins(before: Fact, said: Fact, value: Fact, blanked: Iterable[str]) -> tuple[Fact, list[str]]:
-    """The spell that begins where an undated value changed, and the flags of what it keeps of the one before.
-
-    A blank beside what changed is a blank after a value: it ends no danger. What only holds of what has changed
-    (`_HANGS_ON`) is not kept: no judgement goes along to another place.
-    """
-    loose = {"started_on", "started_on_basis", "ended_on"}
-    for defining, hanging in _HANGS_ON.get(before.kind, {}).items():
-        if getattr(before, defining) != getattr(value, defining):
-            loose |= hanging
-    own = {f.name: getattr(said, f.name) for f in fields(value) if f.name in loose}
-    return replace(value, **own), [flag for flag in blanked if flag.partition(":")[2] not in loose]
-
-
-def _starts_no_earlier(before: Fact, after: Fact) -> bool:
-    """Whether the start we hold stands: none is said, or the same team is said again, by a new worker in it."""
-    was, now = getattr(before, "started_on", None), getattr(after, "started_on", None)
-    return now is None or (isinstance(after, Responsibility) and was is not None and was <= now)
-
-
-def _outlasts(before: Fact, name: str) -> bool:
-    if isinstance(before, Accommodation):
-        return is_breach(before)
-    if isinstance(before, CareLeaverStatus):
-        return before.in_touch not in (InTouch.YES, None) if name == "in_touch" else False
-    return False
 
 
 def overlap(one: Fact, other: Fact) -> bool:

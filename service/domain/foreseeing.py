@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from service.domain.assembly import assemble, without_leavers
+from service.domain.changes import Change, Plan, Unit
 from service.domain.cohorts import COHORTS
-from service.domain.comparison import Change, Plan, Unit
 from service.domain.dates import london_day
 from service.domain.facts import Fact, Known
 from service.domain.foresight import Effect, Movement, Place, Places, effect, movements, places

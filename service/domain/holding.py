@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from service.domain.comparison import Change, Unit
+from service.domain.changes import Change, Unit
 from service.domain.foresight import Effect, Movement
 
 

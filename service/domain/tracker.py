@@ -124,7 +124,7 @@ def freshness(
     """How old each source is at `at`, from (source, profile, dataset) -> newest extract time.
 
     A source is as old as the oldest dataset it ever supplied: one fresh table does not make the others fresh.
-    Spreadsheets come when somebody sends one, so they are never stale.
+    Spreadsheets and a first load come when somebody sends one, so they are never stale.
     """
     datasets: dict[str, dict[str, datetime]] = defaultdict(dict)
     for (source, _, dataset), extracted_at in marks.items():
@@ -133,7 +133,7 @@ def freshness(
     for source, times in sorted(datasets.items()):
         oldest = min(times.values())
         hours = int((at - oldest).total_seconds() // 3600)
-        stale = hours >= stale_after_hours and source != Source.UPLOAD
+        stale = hours >= stale_after_hours and source not in (Source.UPLOAD, Source.MIGRATED)
         found.append(Freshness(str(source), oldest, hours, stale, dict(sorted(times.items()))))
     return tuple(found)
 

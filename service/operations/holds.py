@@ -7,12 +7,12 @@ from typing import Any
 from sqlmodel import Session
 
 from service.domain.access import User
-from service.domain.comparison import Unit
+from service.domain.changes import Unit
 from service.domain.holding import Held
 from service.errors import NotFound
 from service.operations import reports
 from service.operations.reports import Weighed
-from service.store import extracts, holds
+from service.store import extracts, holds, identifiers
 from service.store.extracts import Batch
 from service.store.holds import HeldChange, Hold
 from service.store.types import new_id
@@ -77,7 +77,7 @@ def of_batch(session: Session, batch_id: str, *, at: datetime) -> tuple[dict[str
         raise NotFound
     found = holds.of_batch(session, batch_id)
     changes = holds.changes(session, [each.hold_id for each in found])
-    named = holds.named(session, sorted({change.person_id for change in changes}))
+    named = identifiers.named(session, sorted({change.person_id for change in changes}))
     rows = [
         {"dataset": c.dataset, "row": c.row, "kind": c.kind, "change": c.change, "eclipse_id": named.get(c.person_id)}
         for c in changes

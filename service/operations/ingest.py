@@ -10,8 +10,9 @@ from typing import Any
 from sqlmodel import Session
 
 from service.domain.access import User
-from service.domain.comparison import Plan, Unit
-from service.domain.facts import Person, Source
+from service.domain.changes import Plan, Unit
+from service.domain.dates import london_day
+from service.domain.facts import Source
 from service.domain.intake import Extract, Refusal
 from service.errors import Conflict, NotFound, OlderExtract, RunContentDiffers, Unprocessable
 from service.operations import data_quality, holds, reports
@@ -19,7 +20,7 @@ from service.operations.weighing import Declared, Prepared, declared_of, weigh
 from service.readers import profiles
 from service.readers.mapping import CodeMap
 from service.readers.profiles import dataset_name
-from service.store import audit, extracts, identifiers, people, record, reference, users
+from service.store import audit, extracts, identifiers, people, record, reference
 from service.store import holds as kept
 from service.store.extracts import Batch, Content
 from service.store.types import new_id
@@ -193,7 +194,8 @@ def apply(session: Session, prepared: Prepared, *, by: User, at: datetime) -> di
 
 
 def _note_quality(session: Session, batch: Batch, extract: Extract, compared: Plan, *, at: datetime) -> None:
-    full = frozenset(d.name for d in declared_of(batch).values() if d.mode == "full") - compared.unusable
+    whole = frozenset(d.name for d in declared_of(batch).values() if d.mode == "full")
+    full = whole - compared.unusable - extract.placeholders
     data_quality.note(
         session, batch=batch, refusals=compared.refusals, claims=extract.claims,
         people=people.ids_by_eclipse(session), full=full, said_rows=extract.rows, at=at,
@@ -210,10 +212,7 @@ def take(session: Session, units: Sequence[Unit], *, by: User, at: datetime, aud
         record.withdraw(
             session, kind, gone, by=by.user_id, at=at, reason="its source deleted it", audit_id=audit_id
         )  # fmt: skip
-    adopted = {v.person_id for v in versions if isinstance(v.fact, Person) and v.fact.adopted_on is not None}
-    if adopted:
-        identifiers.seal(session, adopted, at=at)
-        users.move_access_version(session)
+    identifiers.seal(session, identifiers.adopted(session, london_day(at)), at=at)
     if len(versions) >= MANY:
         record.gather_statistics(session, {version.fact.kind for version in versions})
 

@@ -9,13 +9,13 @@ from typing import Any
 from sqlmodel import Session
 
 from service.domain.access import DECIDES_HELD, Permission, User
-from service.domain.comparison import Change, Plan
+from service.domain.changes import Change, Plan
 from service.domain.data_quality import owner, reason
 from service.domain.foreseeing import Foreseen
 from service.domain.foresight import Movement
 from service.domain.intake import Refusal
 from service.domain.policy import ALWAYS, DEFAULT_POLICY
-from service.store import holds
+from service.store import identifiers
 from service.store.extracts import Batch
 from service.store.holds import Hold
 
@@ -95,7 +95,7 @@ def _dataset(declared: Mapping[str, Any], weighed: Weighed) -> dict[str, Any]:
         raise ValueError("more rows came out of a dataset than went in")
     return {
         "name": name, "mode": declared["mode"], "rows": rows, **counts, "unchanged": unchanged,
-        "unusable": name in compared.unusable,
+        "unusable": name in compared.unusable, "supplied": name not in compared.placeholders,
         "facts": {outcome: compared.tally[name, outcome] for outcome in FACTS}
         | {"held": sum(unit.dataset == name for unit in waits.values())},
     }  # fmt: skip
@@ -174,7 +174,7 @@ def held(each: Hold, *, at: datetime) -> dict[str, Any]:
 
 def _with_people(session: Session, kept: Mapping[str, Any], *, at: datetime) -> list[dict[str, Any]]:
     """Movements with who moves, by Eclipse id; a restricted record is counted and not named."""
-    named = holds.named(session, list(kept["moved"])[:PEOPLE_SHOWN])
+    named = identifiers.named(session, list(kept["moved"])[:PEOPLE_SHOWN])
     by_cohort: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for person_id, moves in kept["moved"].items():
         who = named.get(person_id)

@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlmodel import Session
 
 from service.domain.assembly import by_person
-from service.domain.comparison import Comparison, Held, Plan
+from service.domain.changes import Held, Plan
+from service.domain.comparison import Comparison
 from service.domain.dates import london_day
 from service.domain.facts import KINDS, Contact, Fact, Source
 from service.domain.foreseeing import NOTHING, Ground, foresee

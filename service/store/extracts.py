@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import Session
@@ -15,9 +15,6 @@ from sqlmodel import Session
 from service.domain.facts import Source
 from service.store.schema import batch, batch_chunk, batch_dataset, watermark
 from service.store.types import new_id
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 CHUNK = 1024 * 1024
 """Bytes of a dataset that are kept, and read, at a time."""
@@ -118,7 +115,7 @@ class _Kept(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, into: "WriteableBuffer") -> int:
+    def readinto(self, into: Any) -> int:
         if not self._piece:
             query = select(batch_chunk.c.content).where(*self._of, batch_chunk.c.number == self._next)
             self._piece, self._next = memoryview(self._session.scalar(query) or b""), self._next + 1

@@ -9,9 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, insert, or_, select, update
 from sqlmodel import Session
 
 from service.domain.facts import Source
-from service.store import facts
-from service.store.record import current
-from service.store.schema import held_change, hold, hold_decision, person, person_identifier
+from service.store.schema import held_change, hold, hold_decision
 
 SLICE = 1000
 
@@ -134,8 +132,10 @@ def people_concerned(session: Session, moment: datetime | None = None) -> frozen
     if moment is not None:
         decided = decided.where(hold_decision.c.recorded_at <= moment)
         made = made.where(hold.c.recorded_at <= moment)
-    query = select(held_change.c.person_id).distinct().where(
-        held_change.c.hold_id.in_(made), held_change.c.hold_id.not_in(decided), _still(moment)
+    query = (
+        select(held_change.c.person_id)
+        .distinct()
+        .where(held_change.c.hold_id.in_(made), held_change.c.hold_id.not_in(decided), _still(moment))
     )
     return frozenset(session.scalars(query))
 
@@ -167,18 +167,3 @@ def release(session: Session, hold_ids: Collection[str], refs: Sequence[str], *,
             )
             .values(superseded_at=at)
         )
-
-
-def named(session: Session, person_ids: Collection[str]) -> dict[str, str]:
-    """Person id -> Eclipse id, without restricted and sealed people: those who decide about pushes see no names."""
-    query = (
-        select(person.c.person_id, person_identifier.c.eclipse_id)
-        .join(person_identifier, person_identifier.c.person_id == person.c.person_id)
-        .where(
-            facts.among(session, person.c.person_id, person_ids),
-            current(person_identifier),
-            person.c.restricted.is_(False),
-            person.c.sealed_at.is_(None),
-        )
-    )
-    return dict(session.execute(query).all())

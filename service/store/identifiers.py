@@ -1,14 +1,14 @@
 """What ends with an identifier or a person: an Eclipse id released, a record sealed by adoption."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import select, union, update
 from sqlmodel import Session
 
 from service.store import facts, merges, users
 from service.store.record import current
-from service.store.schema import person, person_identifier
+from service.store.schema import FACTS, person, person_identifier
 
 
 def release(session: Session, eclipse_id: str, *, by: str, reason: str, at: datetime) -> None:
@@ -26,6 +26,13 @@ def former_holders(session: Session) -> dict[str, frozenset[str]]:
     for eclipse_id, person_id in session.execute(query.where(person_identifier.c.superseded_at.is_not(None))):
         former.setdefault(eclipse_id, set()).add(person_id)
     return {eclipse_id: frozenset(people) for eclipse_id, people in former.items()}
+
+
+def adopted(session: Session, today: date) -> frozenset[str]:
+    """Everybody of whom a source says that they were adopted by today: an order dated later seals nothing yet."""
+    said = FACTS["person"]
+    query = select(said.c.person_id).where(current(said), said.c.proposed.is_(False), said.c.adopted_on <= today)
+    return frozenset(session.scalars(query))
 
 
 def seal(session: Session, ids: Collection[str], *, at: datetime) -> None:

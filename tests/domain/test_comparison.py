@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.domain.comparison import LEFT, Change, Comparison, Held, Plan, kept, overlap
+from service.domain.blanks import kept
+from service.domain.changes import Change, Held, Plan
+from service.domain.comparison import LEFT, Comparison, overlap
 from service.domain.facts import (
     Accommodation,
     Basis,

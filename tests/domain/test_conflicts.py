@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from service.domain.comparison import Comparison, Held
+from service.domain.changes import Held
+from service.domain.comparison import Comparison
 from service.domain.conflicts import Question, about, conflicts_of, danger, of_one_fact, of_two_facts, order_key
 from service.domain.facts import (
     Accommodation,

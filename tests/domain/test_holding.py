@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.comparison import Change, Unit
+from service.domain.changes import Change, Unit
 from service.domain.foresight import Effect
 from service.domain.holding import DEFAULT, EVERYTHING, Held, Night, Reason, Thresholds, hold, subtracts
 

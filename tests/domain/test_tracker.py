@@ -220,9 +220,11 @@ def test_a_source_is_as_old_as_its_oldest_dataset(hours: int, stale: bool) -> No
 
 
 def test_sources_are_apart_and_none_is_none() -> None:
-    marks = {("migrated", "cohorts", "b"): NOW - timedelta(days=9), ("eclipse", "ssd", "a"): NOW}
-    assert [(f.source, f.stale) for f in freshness(marks, at=NOW, stale_after_hours=24)] == [
-        ("eclipse", False),
-        ("migrated", True),
-    ]
+    long_ago = NOW - timedelta(days=9)
+    marks = {("migrated", "cohorts", "b"): long_ago, ("upload", "cohorts", "b"): long_ago, ("eclipse", "ssd", "a"): NOW}
+    assert [(f.source, f.age_hours, f.stale) for f in freshness(marks, at=NOW, stale_after_hours=24)] == [
+        ("eclipse", 0, False),
+        ("migrated", 216, False),
+        ("upload", 216, False),
+    ], "a first load and a spreadsheet have no rhythm"
     assert freshness({}, at=NOW, stale_after_hours=24) == ()

@@ -4,6 +4,7 @@
 and works out who must be in which cohort. Absence, blanks and files that cannot be read have no effect in the model.
 """
 
+import copy
 import csv
 import io
 from collections import defaultdict
@@ -353,9 +354,9 @@ def empty(sent: Sent, chance: Random) -> None:
 def double(sent: Sent, chance: Random) -> None:
     """Rows come twice: the same, or saying something else under the same key."""
     for row in chance.sample(sent.rows, min(len(sent.rows), chance.randint(1, 3))):
-        again = Row(dict(row.cells))
+        again = copy.deepcopy(row)
         if chance.random() < 0.5:
-            if sent.name == "ssd_care_leavers" and not row.cells["clea_care_leaver_in_touch"] == "DIED":
+            if sent.name == "ssd_care_leavers" and row.cells["clea_care_leaver_in_touch"] != "DIED":
                 again.cells |= {"clea_care_leaver_accommodation": "S", "clea_care_leaver_accom_suitable": "2"}
             elif sent.name in ("ssd_cp_plans", "ssd_missing"):
                 again.cells[COLUMNS[sent.name][2]] = "2018-05-05"

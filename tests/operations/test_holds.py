@@ -9,8 +9,9 @@ from sqlalchemy import select
 from service.domain.clocks import State
 from service.domain.facts import CareLeaverStatus, InTouch, Unacceptable
 from service.errors import NothingHeld, OwnPush, Unprocessable
-from service.operations import holds
-from service.store.engine import reading
+from service.operations import holds, merging
+from service.operations.merging import Named
+from service.store.engine import reading, writing
 from service.store.schema import audit_entry, batch_chunk
 from tests.council import (
     ANALYST,
@@ -295,3 +296,15 @@ def test_refused_contact_that_is_blanked_in_all_rows_waits(forty: Council) -> No
 def bytes_of(council: Council) -> set[str]:
     with reading(council.engine) as session:
         return set(session.scalars(select(batch_chunk.c.batch_id)))
+
+
+def test_a_record_of_somebody_in_a_cohort_is_missed_whichever_of_their_two_it_is(forty: Council) -> None:
+    """M00 has no fixed abode; M20, a second record of hers, has gone from the extract."""
+    with writing(forty.engine, forty.clock) as write:
+        merging.merge(
+            write.session, keep=Named(eclipse_id="M00"), other=Named(eclipse_id="M20"), reason="one young woman",
+            although_births_differ=False, by=HEAD, at=write.now,
+        )  # fmt: skip
+    report = forty.night("2020-07-07T01:00", *USUAL, *table()[:20], *table()[21:])
+    assert held(report) == [("ssd_care_leavers", ["person_vanished"], 2, 1)]
+    assert forty.table().count == 10

@@ -3,7 +3,7 @@
 import copy
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from random import Random
 from typing import Any
@@ -18,11 +18,12 @@ from service.errors import OlderExtract, OwnPush, Unprocessable
 from service.operations import holds
 from service.store.engine import reading
 from tests.conftest import SetClock
-from tests.council import ANALYST, HEAD, ROBOT, TEAMS, WORKERS, Council
+from tests.council import ANALYST, HEAD, PEOPLE_HEADER, ROBOT, TEAMS, USUAL, WORKERS, Council, leaver
 from tests.factories import a_contact, a_place
 from tests.operations import nights
 from tests.operations.nights import (
     COHORTS_FILES,
+    COLUMNS,
     EXACT,
     KEY,
     KINDS,
@@ -55,6 +56,23 @@ def figures(tracker: Tracker) -> tuple[Any, ...]:
     return tables, held, tuple((d.card.eclipse_id, d.missing_since) for d in tracker.danger)
 
 
+@dataclass
+class Night:
+    """One push: what was sent, what of it is gone, how much runs and differs, and the rows that wait."""
+
+    sents: list[Sent]
+    lost: dict[str, dict[str, set[str]]]
+    runs: dict[str, int]
+    differ: dict[str, int]
+    rows: list[dict[str, Any]]
+    everything: Model = field(default_factory=Model)
+
+    @property
+    def gone(self) -> set[tuple[str, str, str]]:
+        """What is gone and waits: dataset, person, kind."""
+        return {(r["dataset"], r["eclipse_id"], r["kind"]) for r in self.rows if r["row"] is None}
+
+
 class History:
     """Nights one after another, each checked."""
 
@@ -66,7 +84,9 @@ class History:
         self.past: list[tuple[str, str, tuple[Any, ...]]] = []
         self.held: Counter[str] = Counter()
         self.last: dict[str, tuple[Any, dict[str, bytes], dict[str, Any]]] = {}
-        self.before: Seen = {}
+        self.taken: dict[str, dict[str, dict[str, str]]] = {}
+        self.calm = 0
+        self.unplanned: set[str] = set()
 
     # --- telling ---
 
@@ -105,14 +125,21 @@ class History:
             f"{code} {who}: the tracker says {seen.get(code, {}).get(who, 'nothing')}, the model {must[code].get(who, 'nothing')}"
             for code in must
             for who in sorted(seen.get(code, {}).keys() | must[code].keys())
-            if seen.get(code, {}).get(who) != must[code].get(who) and not self.being_assessed(code, who, seen, must)
+            if seen.get(code, {}).get(who) != must[code].get(who)
         ]
+        wrong += [
+            f"no_permanence_plan {who}: not looked after, by what has been said"
+            for who in seen["no_permanence_plan"]
+            if self.model.gone(who, self.day) or not self.model.cared_for(who, self.day)
+        ]
+        wrong += [
+            f"no_permanence_plan {who}: gone, and still looked after"
+            for who in self.unplanned - seen["no_permanence_plan"].keys()
+            if not self.model.gone(who, self.day) and self.model.cared_for(who, self.day)
+        ]
+        self.unplanned = set(seen["no_permanence_plan"])
         assert not wrong, f"{self.told}, {when}:\n" + "\n".join(wrong)
         return seen
-
-    def being_assessed(self, code: str, who: str, seen: Seen, must: Seen) -> bool:
-        """A recorded move from a suitable place is approaching for ten working days; the model leaves that open."""
-        return False
 
     # --- nights ---
 
@@ -232,12 +259,15 @@ class History:
         assert [c for c in planned["cohorts"]] == report["cohorts"], self.told
         with reading(self.council.engine) as session:
             rows = holds.of_batch(session, batch_id, at=self.council.clock())[0]["rows"]
-        lost = self.lost(sents)
-        all_applied = self.take(sents, batch_id, rows, lost)
+        night = Night(
+            sents, self.lost(sents), {s.name: sum(map(len, self.model.runs(s.name).values())) for s in sents},
+            {s.name: self.differing(s) for s in sents}, rows,
+        )  # fmt: skip
+        night.everything = self.take(night, batch_id)
         after = self.agree("after the push")
         self.explained(before, after)
         self.sizes(report, before, after)
-        self.thresholds(report, sents, rows, lost, before, after, all_applied)
+        self.thresholds(night, report, before, after)
         self.last[profile] = (manifest, files, {"report": report, "sents": copy.deepcopy(sents)})
         self.held.update(reason for each in report["held"] for reason in each["reasons"])
 
@@ -264,13 +294,21 @@ class History:
             found[sent.name] = {key: left for key, kinds in runs.items() if (left := kinds - there.get(key, set()))}
         return found
 
-    def take(
-        self, sents: list[Sent], batch_id: str, rows: list[dict[str, Any]], lost: dict[str, dict[str, set[str]]]
-    ) -> Model:
+    def differing(self, sent: Sent) -> int:
+        """How many rows are not as they were when they were last taken."""
+        earlier = self.taken.setdefault(sent.name, {})
+        count = 0
+        for row in sent.rows if sent.usable else ():
+            key = row.cells[COLUMNS[sent.name][0]]
+            count += not row.refused and earlier.get(key) not in (None, row.cells)
+        return count
+
+    def take(self, night: "Night", batch_id: str) -> Model:
         """Apply to the model what was not held; returns the model as it would be with everything applied."""
+        sents, rows, lost = night.sents, night.rows, night.lost
         held = {(r["dataset"], r["row"], r["kind"]) for r in rows if r["row"] is not None}
         of_people = {(r["dataset"], r["eclipse_id"], r["kind"]) for r in rows if r["row"] is not None}
-        gone = {(r["dataset"], r["eclipse_id"], r["kind"]) for r in rows if r["row"] is None}
+        gone = night.gone
         everything = copy.deepcopy(self.model)
         introduced = {
             row.cells[WHO[sent.name]] for sent in sents if sent.usable and sent.name in ("people", "ssd_person")
@@ -291,6 +329,7 @@ class History:
                 )  # fmt: skip
                 everything.take(sent.name, row, self.day, frozenset(KINDS[sent.name]))
                 self.model.take(sent.name, row, self.day, frozenset(KINDS[sent.name]) - waits)
+                self.taken[sent.name][row.cells[COLUMNS[sent.name][0]]] = {} if waits else dict(row.cells)
                 if waits:
                     self.model.waiting[sent.name].append(Waits(batch_id, self.day, copy.deepcopy(row), waits))
             for key, kinds in lost.get(sent.name, {}).items():
@@ -345,14 +384,15 @@ class History:
         for told in report["datasets"]:
             (sent,) = [s for s in sents if s.name == told["name"]]
             parts = [told[part] for part in ("applied", "unchanged", "held", "refused")]
-            where = f"{self.told}, {sent.name}: {told} {[r for r in report['refusals'] if r['dataset'] == sent.name]}"
+            why = [(r["row"], r["field"], r["code"]) for r in report["refusals"] if r["dataset"] == sent.name]
+            where = f"{self.told}, {sent.name}: {told} {why}"
             assert min(parts) >= 0, where
             assert sum(parts) == told["rows"] == declared[sent.name], where
             assert told["unusable"] is not sent.usable, where
             if sent.usable:
                 assert told["rows"] == len(sent.rows), where
                 _, refused = self.readable(sent, introduced)
-                assert told["refused"] == refused, f"{where}, the model: {refused}"
+                assert told["refused"] == refused, f"the model refuses {refused}: {where}"
             else:
                 assert told["refused"] == told["rows"], where
         for refusal in report["refusals"]:
@@ -370,32 +410,30 @@ class History:
             was, now = before[told["cohort"]], after[told["cohort"]]
             assert (told["before"], told["after"]) == (len(was), len(now)), f"{self.told}: {told}"
 
-    def thresholds(
-        self, report: dict[str, Any], sents: list[Sent], rows: list[dict[str, Any]],
-        lost: dict[str, dict[str, set[str]]], before: Seen, after: Seen, everything: Model,
-    ) -> None:  # fmt: skip
+    def thresholds(self, night: "Night", report: dict[str, Any], before: Seen, after: Seen) -> None:
         """(e) what must be held is held, and below all thresholds nothing is."""
         reasons = {each["dataset"]: set(each["reasons"]) for each in report["held"]}
-        gone = {(r["dataset"], r["eclipse_id"], r["kind"]) for r in rows if r["row"] is None}
-        for sent in sents:
-            missed = lost.get(sent.name, {})
-            runs = sum(len(kinds) for kinds in self.ran[sent.name].values()) if hasattr(self, "ran") else 0
+        for sent in night.sents:
+            missed, runs = night.lost.get(sent.name, {}), night.runs[sent.name]
             if sent.usable and sent.mode == "full" and not sent.rows and missed:
                 assert "table_emptied" in reasons.get(sent.name, ()), f"{self.told}: {sent.name} was emptied"
-            if sent.name in EXACT and len(missed) >= 3 and len(missed) > 0.1 * max(runs, len(missed)) and runs:
-                assert "table_shrunk" in reasons.get(sent.name, ()), f"{self.told}: {sent.name} lost {len(missed)} of {runs}"
+            if sent.name in EXACT and len(missed) >= 3 and len(missed) > 0.1 * runs:
+                assert "table_shrunk" in reasons.get(sent.name, ()), f"{self.told}: {sent.name}: {missed} of {runs}"
             for key, kinds in missed.items():
-                who = key if sent.name == "ssd_care_leavers" else self.model.facts[sent.name][key]["who"]
+                who = self.owner(sent.name, key)
                 for kind in kinds:
                     inside = any(who in before[code] for code in RESTS.get(kind, ()))
                     inside |= kind == "person" and any(who in people for code, people in before.items() if code != "missing")
-                    if inside:
-                        assert (sent.name, who, kind) in gone, f"{self.told}: {who} vanished from {sent.name} ({kind})"
-        self.cohorts_hold(before, after, everything)
-        if not self.over_any(sents, lost, before, everything):
+                    assert not inside or (sent.name, who, kind) in night.gone, f"{self.told}: {who} vanished ({kind})"
+        self.cohorts_hold(before, after)
+        if not self.near_a_threshold(night, before):
+            self.calm += 1
             assert not report["held"], f"{self.told}: held below every threshold: {report['held']}"
 
-    def cohorts_hold(self, before: Seen, after: Seen, everything: Model) -> None:
+    def owner(self, name: str, key: str) -> str:
+        return key if name == "ssd_care_leavers" else str(self.model.facts[name][key]["who"])
+
+    def cohorts_hold(self, before: Seen, after: Seen) -> None:
         """No push takes more than a tenth of a cohort, and three, unless they are worse elsewhere."""
         for code in self.modelled:
             left = before[code].keys() - after[code].keys()
@@ -410,35 +448,23 @@ class History:
 
         return any(grade(after, code) < grade(before, code) for code in before)
 
-    def over_any(
-        self, sents: list[Sent], lost: dict[str, dict[str, set[str]]], before: Seen, everything: Model
-    ) -> bool:
-        """Whether anything of the push comes near a threshold."""
-        then = self.must(everything)
-        for code in self.modelled:
-            if len(before[code].keys() - then[code].keys()) >= 3:
+    def near_a_threshold(self, night: "Night", before: Seen) -> bool:
+        """Whether anything of the push comes near a threshold, everything that differs taken as taken away."""
+        then = self.must(night.everything)
+        then["no_permanence_plan"] = {
+            who: "unknown" for who in before["no_permanence_plan"]
+            if night.everything.cared_for(who, self.day) and not night.everything.gone(who, self.day)
+        }  # fmt: skip
+        if any(len(people.keys() - then[code].keys()) >= 3 for code, people in before.items() if code in then):
+            return True
+        for sent in night.sents:
+            missed = night.lost.get(sent.name, {})
+            if any(self.owner(sent.name, key) in people for key in missed for people in before.values()):
                 return True
-        for sent in sents:
-            missed = lost.get(sent.name, {})
-            if missed:
-                for key in missed:
-                    who = key if sent.name == "ssd_care_leavers" else self.model.facts[sent.name][key]["who"]
-                    if any(who in people for people in before.values()):
-                        return True
-            if 2 * len(sent.rows) - 0 >= 3 and self.subtractive(sent, missed) >= 2:
+            facts = 2 * night.differ[sent.name] + sum(map(len, missed.values()))
+            if facts >= 3 and facts > 0.1 * night.runs[sent.name]:
                 return True
-        return "no_permanence_plan" in before and self.care_ended(then, before)
-
-    def subtractive(self, sent: Sent, missed: Mapping[str, Any]) -> int:
-        """At most so many rows of a file take something away: those gone, and those that say something else."""
-        earlier = self.rows_before.get(sent.name, {})
-        changed = sum(row.cells != earlier.get(row.cells[KEY[sent.name]]) for row in sent.rows)
-        return len(missed) + changed
-
-    def care_ended(self, then: Seen, before: Seen) -> bool:
-        return True
-
-    rows_before: dict[str, dict[str, Any]] = {}
+        return False
 
     # --- between nights ---
 
