@@ -24,7 +24,7 @@ from service.settings import Settings
 from service.store.engine import make_engine, reading, writing
 from service.store.schema import FACTS, batch_chunk, batch_dataset, idempotency_key
 from tests import likeness, postgres
-from tests.conftest import SetClock, migrate
+from tests.conftest import FRIDAY_MORNING, SetClock, migrate
 from tests.council import HEAD, Council
 from tests.doomed import Doomed, write_lock_held
 from tests.killing import Night, Nights, Writer
@@ -39,11 +39,11 @@ Request = Callable[[httpx.Client], httpx.Response]
 
 
 @pytest.fixture
-def twin(database: str, request: pytest.FixtureRequest, tmp_path: Path, clock: SetClock) -> Iterator[Council]:
-    """The same council on a database that nothing ever happens to."""
+def twin(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Council]:
+    """The same council on a database that nothing ever happens to, and with a clock of its own."""
     with _twin_url(database, request, tmp_path) as url:
         engine = make_engine(url)
-        yield Council(engine, clock)
+        yield Council(engine, SetClock(FRIDAY_MORNING))
         engine.dispose()
 
 
@@ -98,6 +98,7 @@ class Story:
 
     def step(self, night: Night, path: str, body: Any, undisturbed: Callable[[], object], before: State) -> State:
         """One atomic step, killed at a random moment of it: nothing of it or all of it is there; again, it is all."""
+        self.twin.clock.advance(seconds=1)  # no two steps of a database are of one moment
         began = time.perf_counter()
         undisturbed()
         span = time.perf_counter() - began
@@ -282,14 +283,14 @@ def test_a_dataset_that_was_being_sent_is_there_whole_or_not_at_all(
         span = 0.0
         for number in range(kills + 1):
             night = Night(
-                number, "cohorts", {"contacts": b"record_id,eclipse_id\n" + chance.randbytes(2**21).hex().encode()}
+                number, "cohorts", {"contacts": b"record_id,eclipse_id\n" + chance.randbytes(2**20).hex().encode()}
             )
             with story.server.client("robot") as client:
                 here = client.post("/v1/ingest/batches", json=night.said).json()["batch_id"]
-            story.fell.append(sent_once(story, night, here, chance.uniform(0, 1.5) * span if number else None))
+            story.fell.append(sent_once(story, night, here, chance.uniform(0, 0.7) * span if number else None))
             began = time.perf_counter()
             story.sent(night)
-            span = time.perf_counter() - began
+            span = span or time.perf_counter() - began
             assert kept(engine, here) == night.files
     finally:
         story.server.close()

@@ -97,7 +97,16 @@ def _prefilled(form: Form, topic: str, cards: Sequence[Card]) -> list[dict[str, 
     summary="A spreadsheet to fill in",
     responses=problems(404, 409)
     | {
-        200: {"description": "The form", "content": {media: {"schema": {"type": "string"}} for media in MEDIA.values()}}
+        200: {
+            "description": "The form",
+            "content": {media: {"schema": {"type": "string"}} for media in MEDIA.values()}
+            | {
+                MEDIA[Kind.CSV]: {
+                    "schema": {"type": "string"},
+                    "example": "record_id,eclipse_id,PPStartDate,...,errors",
+                }
+            },
+        }
     },
     openapi_extra=needs(Permission.READ_CAMPAIGN),
 )

@@ -17,6 +17,7 @@ from service.demo import (
     files,
     leavers,
     looked_after,
+    mishaps,
     staff,
     users,
 )
@@ -60,12 +61,14 @@ def build(as_at: date, scale: int = 1, seed: int = 878, until: datetime | None =
     """
     scene = Scene(as_at, scale, Random(seed))  # noqa: S311 - a seeded die for a demo, no secret
     crew = staff.establish(scale)
-    rows = tuple(_rows(scene, crew))
-    logged = tuple(edge_care_leavers.entries(scene, crew))
+    known = tuple(_rows(scene, crew))
+    rows = (*known, *mishaps.rows(scene, known))
+    logged = [*edge_care_leavers.entries(scene, crew), *mishaps.entries(scene, crew)]
+    logged.sort(key=lambda entry: entry.at)
     nights = []
     earlier = datetime.min.replace(tzinfo=LONDON)
     for days in NIGHTS:
-        ssd, cohorts = files.extract(rows, scene.ago(days))
+        ssd, cohorts = files.extract(mishaps.came(rows, scene.ago(days), days), scene.ago(days))
         at = datetime.combine(scene.ago(days), time(2), LONDON)
         at = min(at, until) if until else at
         nights.append(Night(at, ssd, cohorts, tuple(entry for entry in logged if earlier <= entry.at < at)))

@@ -73,4 +73,11 @@ CHILDREN = (
     Edge("EDGE-039", "placed with parents, not in proceedings", (), "its cohort waits"),
 )
 
-EDGES = (*CARE_LEAVERS, *CHILDREN)
+RECORDS = (
+    Edge("EDGE-040", "registered again out of hours", (), "merged into EDGE-015"),
+    Edge("EDGE-041", "adopted 12 days ago", (), "sealed: nobody finds the record"),
+    Edge("EDGE-042", "id given to another child", (), "released; now the other child's"),
+)
+"""What becomes of a record, not of a person: none of these is in a population."""
+
+EDGES = (*CARE_LEAVERS, *CHILDREN, *RECORDS)

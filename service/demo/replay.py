@@ -7,17 +7,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, update
 from sqlmodel import Session
 
-from service.api import contacts as contact_api
-from service.api.bodies import fact_from, of_fact
-from service.demo.council import Council, Entry, Night
+from service.demo import acts
+from service.demo.council import Council, Night
 from service.demo.users import DemoUser
 from service.domain.access import Role, ScopeKind, User
-from service.domain.dates import london_day
-from service.domain.facts import Accommodation, Confidence, Source
+from service.domain.facts import Source
 from service.errors import Conflict
-from service.operations import contacts, entries, ingest, reports
+from service.operations import ingest, reports
 from service.operations.ingest import Manifest
-from service.operations.lookup import somebody
 from service.operations.weighing import Declared
 from service.readers import tables
 from service.readers.mapping import CodeMap
@@ -29,8 +26,6 @@ from service.store.schema import person
 ARRIVES = {"ssd": timedelta(minutes=20), "cohorts": timedelta(minutes=30)}
 LATEST = {"ssd": timedelta(minutes=2), "cohorts": timedelta(minutes=1)}
 TAKEN = timedelta(minutes=3)
-AccommodationBody = of_fact(Accommodation, "DemoAccommodation")
-
 
 # The ladder's posts (escalation climbs it); each is filled by the first demo user who has the role there.
 POSTS = frozenset({
@@ -62,7 +57,8 @@ def replay(
             _sign_up(write.session, user, issuer, filled, at=begins)
     for night in council.nights:
         for entry in night.entries_before:
-            _enter(engine, entry)
+            with writing(engine, lambda at=entry.at: at) as write:
+                acts.perform(write.session, entry, by=_user(write.session, entry.by), at=entry.at)
         for profile, files in (("ssd", night.ssd), ("cohorts", night.cohorts)):
             report = _push(engine, night, profile, files, codes, now)
             say(f"{night.extracted_at:%d %b %Y} {profile}: {_counted(report)}")
@@ -99,20 +95,6 @@ def _user(session: Session, name: str) -> User:
     return user
 
 
-def _enter(engine: Engine, entry: Entry) -> None:
-    with writing(engine, lambda: entry.at) as write:
-        by = _user(write.session, entry.by)
-        if entry.act == "contact":
-            body = contact_api.ContactBody.model_validate({"eclipse_id": entry.eclipse_id, **entry.body})
-            contacts.log(write.session, contact_api.new_contact(body), by=by, at=write.now)
-            return
-        place = fact_from(Accommodation, AccommodationBody(**entry.body))
-        found = somebody(write.session, to=by, today=london_day(write.now), eclipse_id=entry.eclipse_id)
-        entries.enter(
-            write.session, place, person=found, by=by, at=write.now, confidence=Confidence.UNVERIFIED
-        )  # fmt: skip
-
-
 def _push(
     engine: Engine, night: Night, profile: str, files: dict[str, bytes], codes: CodeMap, now: datetime
 ) -> dict[str, object]:
@@ -138,7 +120,8 @@ def _push(
 def _counted(report: dict[str, object]) -> str:
     datasets = report["datasets"]
     assert isinstance(datasets, list)
-    totals = {outcome: sum(d["facts"][outcome] for d in datasets) for outcome in reports.FACTS}
+    totals = {outcome: sum(d["facts"][outcome] for d in datasets) for outcome in (*reports.FACTS, "held")}
+    totals["rows refused"] = sum(d["refused"] for d in datasets)
     return ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in totals.items() if count)
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 from service.domain.facts import Accommodation, CareLeaverStatus, Fact, InTouch, Person, Responsibility
 from service.domain.suitability import is_breach
-from service.domain.undated import CONFLICTING, believed
+from service.domain.undated import believed, unread
 
 NO_LONGER = "no_longer_supplied"
-UNMAPPED = "unmapped_"
 # A blank where an end stood opens the fact again: a source that no longer says it ended ends nothing.
 _ENDS = frozenset({
     "ended_on", "end_reason", "disposed_on", "disposal", "step_decided_on", "outcome", "outcome_code",
@@ -35,8 +34,8 @@ def kept(before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = ())
     """
     flags = frozenset(flags)
     after = believed(before, after, flags)
-    unread = {flag.removeprefix(stem) for stem in (UNMAPPED, CONFLICTING) for flag in flags if flag.startswith(stem)}
-    if "code" in unread and isinstance(before, Accommodation) and is_breach(before):
+    unsure = unread(flags)
+    if "code" in unsure and isinstance(before, Accommodation) and is_breach(before):
         after = replace(after, suitable=before.suitable, unacceptable=before.unacceptable)  # type: ignore[call-arg]
     filled: dict[str, Any] = {}
     born = isinstance(after, Person) and after.born_on is not None
@@ -44,7 +43,7 @@ def kept(before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = ())
         old, new = getattr(before, name), getattr(after, name)
         if old is None or new is not None or name in _ENDS or (born and name == "expected_on"):
             continue
-        if name not in unread or _outlasts(before, name):
+        if name not in unsure or _outlasts(before, name):
             filled[name] = old
     if undated and _starts_no_earlier(before, after):
         filled["started_on"] = getattr(before, "started_on", None)

@@ -38,6 +38,7 @@ class Topic:
     """What a campaign collects, of whom, and whose cells say "not yet collected" until it is done.
 
     `unseen` are cohorts whose rule finds nobody until the fact is there: those still to be asked about are counted.
+    `absent` are lines that say no more than that no fact is there: nobody has asked yet whether there is one.
     """
 
     code: str
@@ -49,6 +50,7 @@ class Topic:
     answers: tuple[Answer, ...]
     cohorts: tuple[str, ...]
     unseen: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ TOPICS: dict[str, Topic] = {
             collected=_plan_collected,
             answers=(Answer.NOTHING_TO_RECORD, Answer.CANNOT_BE_FOUND_OUT),
             cohorts=(NO_PERMANENCE_PLAN.code,),
+            absent=("none_agreed",),
         ),
     )
 }
@@ -150,14 +153,23 @@ def pending(facts: Facts, asked: Mapping[str, frozenset[str]], day: date) -> tup
 
 
 def marked(findings: Sequence[Finding], topics: Sequence[Topic]) -> list[Finding]:
-    """The findings, where an unknown that a pending topic will answer says "not yet collected"; no danger does."""
-    concerned = {cohort for topic in topics for cohort in topic.cohorts}
-    return [_marked(f) if f.state is State.UNKNOWN and f.cohort in concerned else f for f in findings]
+    """The findings, where one that a pending topic will answer says "not yet collected"; no danger does.
+
+    That is an unknown, and a breach that rests on nothing but the absence of the fact the topic collects.
+    """
+    return [_marked(f) if any(_answers(topic, f) for topic in topics) else f for f in findings]
+
+
+def _answers(topic: Topic, finding: Finding) -> bool:
+    if finding.cohort not in topic.cohorts:
+        return False
+    nothing_held = finding.line in topic.absent and not any(fact.kind == topic.kind for fact in finding.facts)
+    return finding.state is State.UNKNOWN or (finding.state is State.OVER and nothing_held)
 
 
 def _marked(finding: Finding) -> Finding:
     said = f"Not yet collected: the first load is under way. {finding.explanation}"
-    return replace(finding, line=NOT_YET_COLLECTED, explanation=said)
+    return replace(finding, state=State.UNKNOWN, line=NOT_YET_COLLECTED, explanation=said)
 
 
 def unseen(facts: Facts, topics: Iterable[Topic], found: Iterable[Finding], day: date, policy: Policy) -> set[str]:

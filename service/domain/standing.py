@@ -26,6 +26,7 @@ from service.domain.facts import (
     SupportAt21,
     field_types,
 )
+from service.domain.undated import unread
 
 _ENDS = ("ended_on", "disposed_on", "step_decided_on", "court_application_on")
 _STARTS = ("started_on", "issued_on", "held_on", "agreed_on", "counted_on")
@@ -117,14 +118,18 @@ def _born(fact: Fact) -> Fact:
 
 
 def completed(fact: Fact, others: Iterable[Fact]) -> Fact:
-    """`fact` with its blanks filled from others that do not contradict it. A blank end is no blank: it says "open"."""
+    """`fact` with its blanks filled from others that do not contradict it. A blank end is no blank: it says "open".
+
+    Nor is what could not be read: it may contradict, so it stays unknown.
+    """
     filled: dict[str, Any] = {}
+    said = unread(_known(fact).flags)
     for other in others:
         if not isinstance(fact, _COMPLETING) and contradict(fact, other):
             continue
         for name in _NAMES_OF[fact.kind]:
             ours, theirs = getattr(fact, name), getattr(other, name)
-            if ours is None and theirs is not None and name not in _ENDS and name not in filled:
+            if ours is None and theirs is not None and not (name in _ENDS or name in filled or name in said):
                 filled[name] = theirs
         if _observed(fact) and not _observed(other) and getattr(other, "started_on", None):
             filled |= {"started_on": other.started_on, "started_on_basis": other.started_on_basis}  # type: ignore[attr-defined]

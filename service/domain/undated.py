@@ -9,6 +9,8 @@ from service.domain.suitability import is_breach
 UNDATED = "undated_row"
 CONFLICTING = "conflicting_"
 """Of several rows of one person that say different things of a field, none the worse: `conflicting_<field>`."""
+UNMAPPED = "unmapped_"
+"""Something was said of a field that the code map does not know: `unmapped_<field>`."""
 _OUT_OF_TOUCH = frozenset({InTouch.NO, InTouch.REFU})
 _SERVED = frozenset({Eligibility.RELEVANT, Eligibility.FORMER_RELEVANT})
 
@@ -35,3 +37,10 @@ def believed(before: Fact, after: Fact, flags: Iterable[str]) -> Fact:
             eligibility=before.eligibility if served else after.eligibility,
         )
     return after
+
+
+def unread(flags: Iterable[str]) -> frozenset[str]:
+    """The fields of which something was said that could not be read: unknown, where a blank would say nothing."""
+    return frozenset(
+        flag.removeprefix(stem) for stem in (UNMAPPED, CONFLICTING) for flag in flags if flag.startswith(stem)
+    )

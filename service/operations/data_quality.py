@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 
 from sqlmodel import Session
 
@@ -53,8 +54,9 @@ def note(
     found += [issue for issue in store.silences(session, batch.source) if issue.dataset in declared]
     held = store.standing(session, batch.source, batch.profile, declared)
     occurring = {issue.identity for issue in found}
+    unsaid = [each for each in held if each[1] not in occurring]
     closed = _closed_by(claims, found, said_rows.keys() & declared, frozenset(d for d in full if said_rows.get(d)))
-    gone = [i for i, identity, key in held if identity not in occurring and closed(identity, key)]
+    gone = [issue_id for issue_id, identity, key in unsaid if closed(identity, key)]
     store.close(session, gone, at=at)
     known = {identity for _, identity, _ in held}
     fresh = {i.identity: i for i in found if i.identity not in known and i.dataset in declared}
@@ -77,8 +79,11 @@ def _closed_by(
     """
     found = list(found)
     unread = {issue.dataset for issue in found if issue.code in UNUSABLE}
-    rows = {(each.dataset, each.key) for each in claims} | {(each.dataset, each.key) for each in found if each.row}
-    rows |= {(dataset, start) for dataset, key in rows for start in _starts(key)}
+
+    @cache
+    def rows() -> set[tuple[str, str]]:
+        said = {(each.dataset, each.key) for each in claims} | {(each.dataset, each.key) for each in found if each.row}
+        return said | {(dataset, start) for dataset, key in said for start in _starts(key)}
 
     def closed(identity: tuple[str, str, str, str], key: str) -> bool:
         dataset, _, _, code = identity
@@ -86,7 +91,7 @@ def _closed_by(
             return False
         if dataset in full or code in UNUSABLE or code in SILENCES or not key:
             return True
-        return not rows.isdisjoint({(dataset, each) for each in (key, *_starts(key))})
+        return not rows().isdisjoint({(dataset, each) for each in (key, *_starts(key))})
 
     return closed
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ from service.readers.profiles import dataset_name
 from service.store import audit, extracts, identifiers, people, record, reference
 from service.store import holds as kept
 from service.store.extracts import Batch, Content
+from service.store.schema import FACTS
 from service.store.types import new_id
 
 AHEAD = timedelta(minutes=5)
@@ -156,7 +158,7 @@ def plan(session: Session, prepared: Prepared, *, to: User, at: datetime) -> dic
     """What applying the batch would do, by row and by cohort. Changes nothing."""
     if prepared.batch.state == "applied":
         return report(session, prepared.batch.batch_id, to=to, at=at)
-    weighed = weigh(session, prepared, at=at)
+    weighed = weigh(session, prepared, at=at, wholly=True)
     written = reports.written(prepared.batch, weighed, state="planned")
     return reports.shown(session, written, (), to=to, at=at) | reports.by_row(weighed)
 
@@ -171,7 +173,7 @@ def apply(session: Session, prepared: Prepared, *, by: User, at: datetime) -> di
         return report(session, batch.batch_id, to=by, at=at)
     declared = tuple(declared_of(batch).values())
     _refuse_older(session, batch.source, batch.profile, declared, batch.extracted_at)
-    weighed = weigh(session, prepared, at=at)
+    weighed = weigh(session, prepared, at=at, wholly=False)
     compared = weighed.compared
     waits = {id(unit) for each in weighed.foreseen.held for unit in each.units}
     units = [unit for unit in compared.units if id(unit) not in waits]
@@ -214,7 +216,9 @@ def take(session: Session, units: Sequence[Unit], *, by: User, at: datetime, aud
         )  # fmt: skip
     identifiers.seal(session, identifiers.adopted(session, london_day(at)), at=at)
     if len(versions) >= MANY:
-        record.gather_statistics(session, {version.fact.kind for version in versions})
+        added = Counter(FACTS[version.fact.kind].name for version in versions)
+        whole = dict.fromkeys(("person", "person_identifier"), added["fact_person"])
+        record.gather_statistics(session, added | whole | {"fact_alias": len(versions)})
 
 
 def report(session: Session, batch_id: str, *, to: User, at: datetime) -> dict[str, Any]:

@@ -29,10 +29,11 @@ REFERENCE = {"teams": "teams", "ssd_department": "teams", "workers": "workers", 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A push compared with what is held, and what would come of it."""
+    """A push compared with what is held, and what would come of it; not `foreseen_cohorts`: for people, only."""
 
     compared: Plan
     foreseen: Foreseen
+    foreseen_cohorts: bool = True
 
 
 def heading(batch: Batch, state: str) -> dict[str, Any]:
@@ -62,6 +63,7 @@ def written(batch: Batch, weighed: Weighed, *, state: str) -> dict[str, Any]:
         "proposed_matches": [{"dataset": name, "row": row} for name, row in compared.proposed_matches[:REFUSALS_SHOWN]],
         "refused": len({(r.dataset, r.row) for r in refused}),
         "refusals": [_refusal(each) for each in refused[:REFUSALS_SHOWN]],
+        "cohorts_foreseen": weighed.foreseen_cohorts,
         "cohorts": _cohorts(foreseen),
         "would_hold": [
             {"dataset": held.dataset, "reasons": list(held.reasons), "changes": len(held.units),

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from service.domain.assembly import by_person
-from service.domain.changes import Held, Plan
+from service.domain.changes import Change, Held, Plan
 from service.domain.comparison import Comparison
 from service.domain.dates import london_day
 from service.domain.facts import KINDS, Contact, Fact, Source
@@ -17,9 +17,9 @@ from service.domain.holding import DEFAULT, EVERYTHING
 from service.domain.intake import Extract
 from service.domain.viewpoint import Viewpoint
 from service.operations.reports import Weighed
-from service.store import facts, identifiers, merges, people, record, reference
+from service.store import facts, identifiers, intake, merges, people, reference
 from service.store.extracts import Batch
-from service.store.types import new_id
+from service.store.types import new_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,33 +49,42 @@ def compare(session: Session, prepared: Prepared, *, at: datetime) -> tuple[Plan
     """The extract beside what is held: the plan, what is held, and the kinds of it that were read."""
     batch, extract = prepared.batch, prepared.extract
     declared = declared_of(batch)
-    aliases = record.aliases_of(session, batch.source)
-    fed = {kind for kind, ref in aliases if ref.split("/", 1)[0] in declared}
+    fed = intake.kinds_fed(session, batch.source, declared)
     kinds = frozenset({claim.value.kind for claim in extract.claims} | fed)
     ids = people.ids_by_eclipse(session)
+    versions = [v for kind in sorted(kinds - {Contact.kind}) for v in facts.current_of(session, kind)]
+    refs = {f"{claim.dataset}/{claim.key}" for claim in extract.claims}
+    refs.update(v.known.source_ref for v in versions if v.known and v.known.source is batch.source)
+    aliases = intake.aliases_of(session, batch.source, refs)
+    former = identifiers.former_holders(session)
     held = Held(
         people=ids,
         aliases=aliases,
-        versions=[v for kind in sorted(kinds - {"contact"}) for v in facts.of_kind(session, kind)]
-        + _held_contacts(session, extract, ids, aliases),
+        versions=versions + _held_contacts(session, extract, ids, aliases, former),
         teams=reference.teams(session),
         workers=reference.workers(session),
-        former=identifiers.former_holders(session),
+        former=former,
         sealed=identifiers.sealed(session),
     )
     full = frozenset(d.name for d in declared.values() if d.mode == "full")
     observed_on = london_day(batch.extracted_at)
     comparison = Comparison(
-        held, source=batch.source, observed_on=observed_on, new_id=lambda: new_id(at), full=full
+        held, source=batch.source, observed_on=observed_on, new_id=new_ids(at).__next__, full=full
     )  # fmt: skip
     return comparison.run(extract), held, kinds
 
 
-def weigh(session: Session, prepared: Prepared, *, at: datetime) -> Weighed:
-    """The plan, and what would come of it for people and cohorts."""
+def weigh(session: Session, prepared: Prepared, *, at: datetime, wholly: bool) -> Weighed:
+    """The plan, and what would come of it for people and cohorts.
+
+    What only adds is never held: unless the plan is wanted `wholly`, nothing is foreseen of it.
+    """
     compared, held, kinds = compare(session, prepared, at=at)
     if not (compared.units or compared.workers):
         return Weighed(compared, NOTHING)
+    adds = all(unit.change is Change.ADDED for unit in compared.units) and not compared.workers
+    if adds and not wholly:
+        return Weighed(compared, NOTHING, foreseen_cohorts=False)
     view = Viewpoint(london_day(at), at)
     everybody: set[str] = set(session.scalars(facts.in_view(view)))
     everybody |= {unit.person_id for unit in compared.units}
@@ -107,14 +116,21 @@ def _ground(
 
 
 def _held_contacts(
-    session: Session, extract: Extract, ids: Mapping[str, str], aliases: Mapping[tuple[str, str], str]
-) -> list[Fact]:
-    """Contacts that those of the extract may be: at or after the earliest of them, or known by their keys."""
-    said = [claim for claim in extract.claims if isinstance(claim.value, Contact)]
+    session: Session, extract: Extract, ids: Mapping[str, str], aliases: Mapping[tuple[str, str], str],
+    former: Mapping[str, frozenset[str]],
+) -> list[Fact]:  # fmt: skip
+    """Contacts that those of the extract may be: known by their keys, or else of the same person and moment."""
+    said = [(c, c.value) for c in extract.claims if isinstance(c.value, Contact)]
     if not said:
         return []
-    since = min(claim.value.occurred_at for claim in said if isinstance(claim.value, Contact))
-    found = facts.contacts_since(session, {ids[c.eclipse_id] for c in said if c.eclipse_id in ids}, since)
-    keyed = {aliases.get((Contact.kind, f"{claim.dataset}/{claim.key}")) for claim in said}
-    earlier = keyed - {None} - {contact.known.fact_id for contact in found if contact.known}
-    return found + facts.of_facts(session, Contact.kind, [fact_id for fact_id in earlier if fact_id])
+    meant = [aliases.get((Contact.kind, f"{claim.dataset}/{claim.key}")) for claim, _ in said]
+    keyed = facts.of_facts(session, Contact.kind, {fact_id for fact_id in meant if fact_id})
+    found = {fact.known.fact_id for fact in keyed if fact.known}
+    moments = {
+        (ids[claim.eclipse_id], contact.occurred_at)
+        for (claim, contact), fact_id in zip(said, meant, strict=True)
+        if claim.eclipse_id in ids and (fact_id not in found or claim.eclipse_id in former)
+    }
+    return keyed + [
+        fact for fact in intake.contacts_at(session, moments) if fact.known and fact.known.fact_id not in found
+    ]

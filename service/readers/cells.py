@@ -16,12 +16,19 @@ MAX_ID = 64
 PLACEHOLDERS = frozenset({"ssd_ph", "dq", "??", "-1"})
 """What SSD scripts write where they found no usable value; like the day 1900-01-01, it says nothing."""
 
+LONGEST_STAND_IN = max(map(len, PLACEHOLDERS))
+"""A longer cell is neither a stand-in nor the word NULL."""
+
 NOTHING_DAY = date(1900, 1, 1)
 _NOTHING_DAYS = ("1900-01-01", "01/01/1900")
 _FIRST_YEAR, _LAST_YEAR = 1901, 2199
 _TIME = r"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9])(?:\.([0-9]{1,9}))?)?"
 _ZONE = r"(Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)?"
 _ISO = re.compile(rf"([0-9]{{4}})-([0-9]{{2}})-([0-9]{{2}})(?:[T ]{_TIME}{_ZONE})?", re.IGNORECASE)
+_PLAIN = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?)?"
+)  # what most sources write; the same as _ISO makes of it, sooner
 _UK = re.compile(rf"([0-9]{{2}})/([0-9]{{2}})/([0-9]{{4}})(?: {_TIME})?")
 _WHOLE = re.compile(r"([0-9]{1,9})(?:\.0+)?")
 _YES = frozenset({"y", "yes", "1", "true", "t"})
@@ -80,6 +87,11 @@ def moment(text: str) -> datetime | Fault:
 
 def _moment(text: str) -> datetime | None:
     """A datetime as written: naive where no offset is given, midnight where no time is; None when it is no date."""
+    if _PLAIN.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            return None
     if iso := _ISO.fullmatch(text):
         year, month, on, *clock, zone = iso.groups()
     elif uk := _UK.fullmatch(text):

@@ -139,7 +139,7 @@ def read(datasets: Mapping[str, Content], mapping: CodeMap, extracted_at: dateti
             refusals += unusable
             continue
         rows = Reading(name, table)
-        items += _values(name, rows, mapping, extracted_at)
+        items += _values(name, rows, _present(name, table), mapping, extracted_at)
         refusals += rows.refusals
         placeholders |= {name} if rows.placeholder else set()
     return Extract(
@@ -152,8 +152,14 @@ def read(datasets: Mapping[str, Content], mapping: CodeMap, extracted_at: dateti
     )
 
 
+def _present(dataset: str, table: tables.Table) -> tuple[Column, ...]:
+    """The columns of a file that there is anything to read of: those it has, and those it must have."""
+    columns = PERSON if dataset == "people" else FACTS[dataset][2] if dataset in FACTS else ()
+    return tuple(column for column in columns if column.required or column.name.lower() in table.columns)
+
+
 def _values(
-    dataset: str, rows: Iterable[Row], mapping: CodeMap, extracted_at: datetime
+    dataset: str, rows: Iterable[Row], present: Sequence[Column], mapping: CodeMap, extracted_at: datetime
 ) -> Sequence[Claim | Team | Worker]:
     if dataset == "teams":
         return taken(rows, lambda row: [_team(row)], "team_id")
@@ -161,8 +167,8 @@ def _values(
         return taken(rows, lambda row: [_worker(row)], "worker_id")
     if dataset == "people":
         on = extracted_at.astimezone(cells.LONDON).date()
-        return taken(rows, lambda row: _person(row, on), "eclipse_id")
-    return taken(rows, lambda row: [_fact(dataset, row, mapping, extracted_at)], FACTS[dataset][1])
+        return taken(rows, lambda row: _person(row, present, on), "eclipse_id")
+    return taken(rows, lambda row: [_fact(dataset, row, present, mapping, extracted_at)], FACTS[dataset][1])
 
 
 def _team(row: Row) -> Team:
@@ -186,10 +192,10 @@ def _worker(row: Row) -> Worker:
     )
 
 
-def _person(row: Row, extracted_on: date) -> list[Claim]:
+def _person(row: Row, present: Sequence[Column], extracted_on: date) -> list[Claim]:
     """Who somebody is, and which team answers for them from which day: each when the row says something of it."""
     row.key = row.must_ident("eclipse_id")
-    person = Person(**_given(row, PERSON))
+    person = Person(**_given(row, present))
     if person.born_on is not None and person.born_on > extracted_on:
         row.refuse("born_on", "in_the_future", "a day up to the extract; an unborn child has expected_on instead")
     answers = Responsibility(
@@ -215,11 +221,11 @@ def _given(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     return found
 
 
-def _fact(dataset: str, row: Row, mapping: CodeMap, extracted_at: datetime) -> Claim:
-    kind, key, columns = FACTS[dataset]
+def _fact(dataset: str, row: Row, present: Sequence[Column], mapping: CodeMap, extracted_at: datetime) -> Claim:
+    kind, key, _ = FACTS[dataset]
     row.key = row.must_ident(key)
     person_id = row.must_ident("eclipse_id")
-    given = _given(row, columns)
+    given = _given(row, present)
     if dataset == "pre_proceedings":
         given["outcome"] = row.mapped("PPOutcome", "outcome", mapping.pre_proceedings_outcomes.find)
     if dataset == "accommodation":

@@ -37,6 +37,8 @@ class Row:
     @property
     def refusals(self) -> tuple[Refusal, ...]:
         """Why the row cannot be taken, each under the key of the row's facts (`known_as` where `key` is not that)."""
+        if not self._faults:
+            return ()
         key = self.key if self.known_as is None else self.known_as
         return tuple(Refusal(self.dataset, self.line, *fault, key) for fault in self._faults)
 
@@ -78,11 +80,12 @@ class Row:
     def read(self, column: str, field: str, reader: Callable[[str], T | cells.Fault]) -> T | None:
         """The cell as `reader` sees it; None when null, a placeholder (flagged) or unreadable (refused)."""
         text = self._cells.get(column.lower(), "").strip()
-        if cells.nothing(text):
-            return None
-        if cells.placeholder(text):
-            self.flag(f"placeholder_{field}")
-            return None
+        if len(text) <= cells.LONGEST_STAND_IN:
+            if cells.nothing(text):
+                return None
+            if cells.placeholder(text):
+                self.flag(f"placeholder_{field}")
+                return None
         found = reader(text)
         if isinstance(found, cells.Fault):
             self.refuse(column, found.code, found.allowed)
@@ -113,7 +116,9 @@ class Row:
     def moment(self, column: str, field: str) -> datetime | None:
         """A moment in UTC; any time on 1900-01-01 is a placeholder."""
         found = self.read(column, field, cells.moment)
-        return self._unless_nothing(found, found and found.astimezone(cells.LONDON).date(), field)
+        if found is None or found.year > cells.NOTHING_DAY.year:
+            return found
+        return self._unless_nothing(found, found.astimezone(cells.LONDON).date(), field)
 
     def mapped(self, column: str, field: str, find: Callable[[str], T | None]) -> T | None:
         """What the mapping makes of the text; a text it does not know is None and flagged."""

@@ -1,7 +1,9 @@
 """Many rows into one table: by COPY on PostgreSQL, in slices anywhere else, so that they are never all held twice."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from itertools import chain, islice, repeat
 from typing import Any
 
 import psycopg
@@ -13,38 +15,66 @@ SLICE = 2000
 COPIED_FROM = 200
 """Rows from which COPY pays; up to there a statement does."""
 
+Row = tuple[Any, ...]
+_MARKS = re.compile(r"[\\\b\f\n\r\t\v]")
+_ESCAPES = str.maketrans({"\\": r"\\", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "\v": r"\v"})
 
-def add(session: Session, table: Table, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Insert rows that all have the same columns, within the session's transaction."""
+
+def add(
+    session: Session, table: Table, names: Sequence[str], rows: Iterable[Row], *, always: Mapping[str, Any]
+) -> None:  # fmt: skip
+    """Insert rows of these columns, and of columns that `always` say the same, within the session's transaction."""
     coming = iter(rows)
     first = list(islice(coming, COPIED_FROM))
     if not first:
         return
     if session.get_bind().dialect.name == "postgresql" and len(first) == COPIED_FROM:
-        _copy(session, table, tuple(first[0]), chain(first, coming))
+        _copy(session, table, names, chain(first, coming), always)
         return
     for part in chain([first], _slices(coming)):
-        session.execute(insert(table), part)
+        session.execute(insert(table), [dict(zip(names, row, strict=True)) | always for row in part])
 
 
-def _slices(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+def _slices(rows: Iterator[Row]) -> Iterator[list[Row]]:
     while part := list(islice(rows, SLICE)):
         yield part
 
 
-def _copy(session: Session, table: Table, columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> None:
+def _copy(
+    session: Session, table: Table, names: Sequence[str], rows: Iterator[Row], always: Mapping[str, Any]
+) -> None:  # fmt: skip
     """COPY on the session's own connection. What it refuses is raised as SQLAlchemy would raise it."""
     connection = session.connection()
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
-    statement = psycopg.sql.SQL("COPY {} ({}) FROM STDIN").format(
-        psycopg.sql.Identifier(table.name), psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, columns))
-    )
+    bound = [table.c[name].type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+             for name in (*names, *always)]  # fmt: skip
+    columns = psycopg.sql.SQL(", ").join(map(psycopg.sql.Identifier, (*names, *always)))
+    statement = psycopg.sql.SQL("COPY {} ({}) FROM STDIN").format(psycopg.sql.Identifier(table.name), columns)
+    same = [_texts([value], bind)[0] for value, bind in zip(always.values(), bound[len(names) :], strict=True)]
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as into:
-            for row in rows:
-                into.write_row([row[name] for name in columns])
+            for part in _slices(rows):
+                said = [_texts(column, bind) for column, bind in zip(zip(*part, strict=True), bound, strict=False)]
+                lines = zip(*said, *[repeat(text, len(part)) for text in same], strict=True)
+                into.write("\n".join(map("\t".join, lines)) + "\n")
     except psycopg.Error as error:
         raise DBAPIError.instance(
             f"COPY {table.name}", None, error, psycopg.Error, hide_parameters=True, dialect=connection.dialect
         ) from error
+
+
+def _texts(column: Sequence[Any], bind: Callable[[Any], Any] | None) -> list[str]:
+    """The values of one column in COPY's text format; what its type would refuse is refused here too."""
+    told = {value: _text(value if bind is None else bind(value)) for value in set(column)}
+    return [told[value] for value in column]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "\\N"
+    if isinstance(value, str):
+        return value.translate(_ESCAPES) if _MARKS.search(value) else value
+    if isinstance(value, bool):
+        return "t" if value else "f"
+    return value.isoformat() if isinstance(value, date) else str(value)

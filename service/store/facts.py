@@ -8,7 +8,6 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, func, literal, not_, or_, select, union_all
-from sqlalchemy.dialects import postgresql
 from sqlmodel import Session
 
 from service.domain.dates import london_day
@@ -23,6 +22,7 @@ from service.domain.facts import (
     field_types,
 )
 from service.domain.viewpoint import SAID_ANEW, Viewpoint
+from service.store import arrays
 from service.store.record import known_at
 from service.store.schema import FACTS, approval, person, withdrawal
 
@@ -42,7 +42,7 @@ def among(session: Session, column: ColumnElement[str], ids: Collection[str]) ->
     if session.get_bind().dialect.name == "sqlite":
         values = func.json_each(json.dumps(list(ids))).table_valued("value")
         return column.in_(select(values.c.value))
-    return column == func.any(literal(list(ids), postgresql.ARRAY(postgresql.TEXT)))
+    return column == func.any(arrays.array(ids))
 
 
 def end_of_day(view: Viewpoint) -> datetime:
@@ -166,24 +166,16 @@ def waiting_with(session: Session, kind: str, version_ids: Sequence[str]) -> lis
     return [v.known.version_id for v in entered if v.known and v.known.effective_at is None]
 
 
-def of_kind(session: Session, kind: str) -> list[Fact]:
+def current_of(session: Session, kind: str, *where: ColumnElement[bool]) -> list[Fact]:
     """Every current version of one kind, from all sources. For intake, the one reader that sees everybody."""
-    return list(map(_builder(kind), session.execute(_select(kind, None))))
-
-
-def contacts_since(session: Session, people: Collection[str], since: datetime) -> list[Fact]:
-    """Current contacts of these people from a moment on. For intake."""
-    table = FACTS["contact"]
-    query = _select("contact", None).where(among(session, table.c.person_id, people), table.c.occurred_at >= since)
-    return list(map(_builder("contact"), session.execute(query)))
+    return list(map(_builder(kind), session.execute(_select(kind, None).where(*where))))
 
 
 def of_facts(session: Session, kind: str, fact_ids: Collection[str]) -> list[Fact]:
     """The current versions of these facts. For intake."""
     if not fact_ids:
         return []
-    query = _select(kind, None).where(among(session, FACTS[kind].c.fact_id, fact_ids))
-    return list(map(_builder(kind), session.execute(query)))
+    return current_of(session, kind, among(session, FACTS[kind].c.fact_id, fact_ids))
 
 
 def history(session: Session, kind: str, person_id: str, view: Viewpoint) -> list[tuple[Fact, datetime | None]]:

@@ -1,18 +1,23 @@
 """The one mechanism by which facts are remembered: versions are added, superseded once, and never changed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Table, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Table, column, func, insert, or_, select, table, text, update
 from sqlmodel import Session
 
-from service.domain.facts import Source, field_types
+from service.domain.facts import KINDS, Source, field_types
 from service.domain.versions import NewVersion
 from service.store import bulk
 from service.store.schema import FACTS, approval, fact_alias, withdrawal
-from service.store.types import new_id
+from service.store.types import new_id, new_ids
+
+_ENVELOPE = ("fact_id", "person_id", "source", "source_ref", "confidence", "proposed", "reason")
+_envelope = attrgetter(*_ENVELOPE)
+
+GROWN = 0.1  # of what a table held when it was last looked at: where autovacuum would look again, a minute later
 
 
 def current(table: Table) -> ColumnElement[bool]:
@@ -29,41 +34,18 @@ def known_at(table: Table, moment: datetime | None) -> ColumnElement[bool]:
 
 def append(session: Session, versions: Iterable[NewVersion], *, by: str, at: datetime, audit_id: str) -> list[str]:
     """Add versions and close those they replace, in batches. Returns the new version ids, in order."""
-    by_kind: dict[str, list[NewVersion]] = defaultdict(list)
-    ids: dict[int, str] = {}
-    order = list(versions)
-    for version in order:
-        by_kind[version.fact.kind].append(version)
-        ids[id(version)] = new_id(at)
+    by_kind: dict[str, list[tuple[str, NewVersion]]] = defaultdict(list)
+    order = list(zip(new_ids(at), versions, strict=False))
+    for version_id, version in order:
+        by_kind[version.fact.kind].append((version_id, version))
+    always = {"recorded_at": at, "recorded_by": by, "audit_id": audit_id}
     for kind, group in by_kind.items():
-        supersede(session, kind, [old for v in group for old in v.closes], at=at)
-        names = tuple(field_types(type(group[0].fact)))
-        rows = (_row(v, names, version_id=ids[id(v)], by=by, at=at, audit_id=audit_id) for v in group)
-        bulk.add(session, FACTS[kind], rows)
-    return [ids[id(v)] for v in order]
-
-
-def _row(
-    version: NewVersion, names: Iterable[str], *, version_id: str, by: str, at: datetime, audit_id: str
-) -> dict[str, Any]:
-    fact = version.fact
-    row: dict[str, Any] = {
-        "version_id": version_id,
-        "fact_id": version.fact_id,
-        "person_id": version.person_id,
-        "source": version.source,
-        "source_ref": version.source_ref,
-        "recorded_at": at,
-        "recorded_by": by,
-        "confidence": version.confidence,
-        "proposed": version.proposed,
-        "reason": version.reason,
-        "flags": " ".join(version.flags),
-        "audit_id": audit_id,
-    }
-    for name in names:
-        row[name] = getattr(fact, name)
-    return row
+        supersede(session, kind, [old for _, version in group for old in version.closes], at=at)
+        fields = tuple(field_types(KINDS[kind]))
+        said = attrgetter(*fields)
+        rows = ((version_id, *_envelope(v), " ".join(v.flags), *said(v.fact)) for version_id, v in group)
+        bulk.add(session, FACTS[kind], ("version_id", *_ENVELOPE, "flags", *fields), rows, always=always)
+    return [version_id for version_id, _ in order]
 
 
 def supersede(session: Session, kind: str, version_ids: Sequence[str], *, at: datetime) -> None:
@@ -74,10 +56,17 @@ def supersede(session: Session, kind: str, version_ids: Sequence[str], *, at: da
         session.execute(update(table).where(table.c.version_id.in_(part), current(table)).values(superseded_at=at))
 
 
-def gather_statistics(session: Session, kinds: Iterable[str]) -> None:
-    """Tell PostgreSQL how large its tables have become, at once: after a first load it would plan as if empty."""
-    if session.get_bind().dialect.name == "postgresql":
-        for name in ("person", "person_identifier", *(FACTS[kind].name for kind in sorted(kinds))):
+def gather_statistics(session: Session, added: Mapping[str, int]) -> None:
+    """Tell PostgreSQL at once how large tables have become that grew by a tenth: else it would plan as if empty.
+
+    `added`: the name of a table -> rows that were added to it.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    known = select(column("relname"), column("reltuples")).select_from(table("pg_class"))
+    sizes = dict(session.execute(known.where(column("oid").in_([func.to_regclass(name) for name in added]))).all())
+    for name, rows in sorted(added.items()):
+        if rows and rows >= GROWN * sizes.get(name, 0):
             session.execute(text(f"ANALYZE {name}"))
 
 
@@ -126,19 +115,6 @@ def withdraw(
 
 def remember_aliases(session: Session, aliases: Iterable[tuple[str, Source, str, str]], *, at: datetime) -> None:
     """Note that (kind, source, source_ref) means `fact_id` from now on."""
-    rows = (
-        {"alias_id": new_id(at), "kind": kind, "source": source, "source_ref": ref, "fact_id": fact_id,
-         "recorded_at": at}
-        for kind, source, ref, fact_id in aliases
-    )  # fmt: skip
-    bulk.add(session, fact_alias, rows)
-
-
-def aliases_of(session: Session, source: Source) -> dict[tuple[str, str], str]:
-    """(kind, source_ref) -> fact_id for every key the source has used; the newest meaning counts."""
-    rows = session.execute(
-        select(fact_alias.c.kind, fact_alias.c.source_ref, fact_alias.c.fact_id)
-        .where(fact_alias.c.source == source)
-        .order_by(fact_alias.c.recorded_at, fact_alias.c.alias_id)
-    )
-    return {(kind, ref): fact_id for kind, ref, fact_id in rows}
+    names = ("alias_id", "kind", "source", "source_ref", "fact_id")
+    rows = ((alias_id, *alias) for alias_id, alias in zip(new_ids(at), aliases, strict=False))
+    bulk.add(session, fact_alias, names, rows, always={"recorded_at": at})

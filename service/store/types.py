@@ -1,6 +1,7 @@
 """Column types that keep what Python knows: aware times, checked codes, new ids."""
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -43,9 +44,19 @@ def code_column(codes: type[StrEnum], name: str) -> Enum:
 
 def new_id(at: datetime) -> str:
     """A UUIDv7 (RFC 9562): the millisecond of `at`, then randomness, so that ids sort by time."""
-    millis = int(at.timestamp() * 1000)
-    raw = bytearray(millis.to_bytes(6, "big") + os.urandom(10))
-    raw[6] = 0x70 | (raw[6] & 0x0F)
-    raw[8] = 0x80 | (raw[8] & 0x3F)
-    text = raw.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return next(_ids(at, 1))
+
+
+def new_ids(at: datetime) -> Iterator[str]:
+    """As many ids of one moment as are asked for: randomness is drawn for many at a time."""
+    while True:
+        yield from _ids(at, 256)
+
+
+def _ids(at: datetime, count: int) -> Iterator[str]:
+    time = f"{int(at.timestamp() * 1000):012x}"
+    begins = f"{time[:8]}-{time[8:]}-7"
+    random = os.urandom(10 * count).hex()
+    for n in range(0, 20 * count, 20):
+        variant = "89ab"[int(random[n], 16) & 3]
+        yield f"{begins}{random[n + 1 : n + 4]}-{variant}{random[n + 4 : n + 7]}-{random[n + 7 : n + 19]}"

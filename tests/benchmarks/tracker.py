@@ -70,7 +70,7 @@ def add_contacts(engine: Engine, copies: int, days: int) -> int:
             write.session.execute(insert(table), shifted)
         if copy == copies:
             with writing(engine, lambda: NOW) as write:
-                gather_statistics(write.session, ["contact"])
+                gather_statistics(write.session, {table.name: copies * len(held)})
     with reading(engine) as session:
         return int(session.scalar(select(func.count()).select_from(table)) or 0)
 

@@ -68,7 +68,7 @@ def test_seven_are_unsuitable_and_one_of_them_eclipse_does_not_know(as_at: date)
     assert all(age_on(as_at, born[one]) >= 18 for one in (*bad, "EDGE-004"))
     assert places["EDGE-004"]["suitable"] == "yes"
     assert (as_at - day(places["EDGE-003"]["started_on"])).days == 2, "the third night"
-    [tent] = [e for night in council(as_at).nights for e in night.entries_before if e.act == "accommodation"]
+    [tent] = [e for night in council(as_at).nights for e in night.entries_before if e.eclipse_id == "EDGE-004"]
     assert (tent.eclipse_id, tent.body["unacceptable"]) == ("EDGE-004", "tent")
     assert tent.body["started_on"] == (as_at - timedelta(days=21)).isoformat()
     assert tent.at.date() == as_at - timedelta(days=6)

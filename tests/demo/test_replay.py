@@ -12,8 +12,12 @@ from service.demo.edges import EDGES, RESTRICTED
 from service.demo.replay import NotEmpty, replay
 from service.domain.access import Role, ScopeKind, User
 from service.domain.viewpoint import Viewpoint
+from service.errors import NotFound
+from service.operations import campaigns, conflicts, coverage, data_quality, merging, progress
+from service.operations.lookup import somebody
 from service.operations.tracker import Filters, weekly
 from service.readers import mapping
+from service.store import issues
 from service.store.engine import reading
 from service.store.schema import FACTS
 from service.writers import tracker_json
@@ -21,6 +25,7 @@ from service.writers import tracker_json
 AS_AT = date(2020, 7, 31)
 NOW = datetime(2020, 7, 31, 9, tzinfo=UTC)
 DIRECTOR = User("director", "D", frozenset({Role.CHIEF_OFFICER}), frozenset({(ScopeKind.COUNTY, "")}), None, 0)
+ANALYST = User("analyst", "A", frozenset({Role.PERFORMANCE_ANALYST}), DIRECTOR.scopes, None, 0)
 COUNTS = {
     "unsuitable_accommodation": (7, 430),
     "accommodation_unknown": (2, 430),
@@ -90,6 +95,46 @@ def test_the_council_of_31_july_2020(engine: Engine) -> None:
         unknown = cohort["code"] == "accommodation_unknown"
         assert sum(s in ("over", "danger") or (unknown and s == "unknown") for s in by_state) == cohort["count"]
         assert all(row["clock"]["explanation"] and row["clock"]["clears_when"] is not None for row in cohort["rows"])
+
+    [held] = tracker["held"]
+    assert (held["dataset"], held["reasons"], held["since"]) == (
+        "ssd_legal_status", ["table_shrunk"], "2020-07-31T01:20:00Z",
+    )  # fmt: skip
+    [rejected] = pull(engine, datetime(2020, 7, 24, 12, tzinfo=UTC), date(2020, 7, 24))["held"]
+    assert rejected["reasons"] == ["table_emptied", "table_shrunk"]
+    what_went_wrong_is_on_a_list(engine)
+
+
+def what_went_wrong_is_on_a_list(engine: Engine) -> None:
+    with reading(engine) as session:
+        disputed = conflicts.listed(
+            session, to=DIRECTOR, view=Viewpoint(AS_AT, NOW), today=AS_AT, asked=conflicts.Asked()
+        )
+        assert {(row.card.eclipse_id, str(row.conflict.question)) for row in disputed.rows if row.conflict} == {
+            ("EDGE-004", "which_is_right"),
+            ("EDGE-019", "which_is_right"),
+            ("EDGE-020", "one_or_two"),
+        }
+        rows, _ = data_quality.page(
+            session, to=ANALYST, at=NOW, filters=issues.Filters(dataset="contacts"), after=None, limit=9
+        )
+        assert {(each.key, str(each.owner)) for each in rows} == {
+            ("EDGE-N1", "team_manager"), ("EDGE-N2", "integration"), ("EDGE-N3", "performance_analyst"),
+        }  # fmt: skip
+
+        [merged] = merging.listed(session, to=DIRECTOR, today=AS_AT)
+        assert (merged.eclipse_id, merged.merged_eclipse_id) == ("EDGE-015", "EDGE-040")
+        assert somebody(session, to=DIRECTOR, today=AS_AT, eclipse_id="EDGE-040").eclipse_id == "EDGE-015"
+        with pytest.raises(NotFound):
+            somebody(session, to=DIRECTOR, today=AS_AT, eclipse_id="EDGE-041")
+        assert somebody(session, to=DIRECTOR, today=AS_AT, eclipse_id="EDGE-042").eclipse_id == "EDGE-042"
+
+        [first_load] = campaigns.every(session)
+        far = progress.read(session, first_load.campaign_id, to=DIRECTOR, at=NOW)
+        assert (first_load.topic, far.figures.answered) == ("accommodation", 1)
+        assert {line.card.eclipse_id for line in far.lists["outstanding"]} == {"EDGE-019", "EDGE-020"}
+        silent = {each.team.code for each in coverage.teams(session, at=NOW) if each.people and not each.feeds}
+        assert silent == {"adopt_south_west"}
 
 
 def test_the_late_tent_is_the_one_thing_its_report_changed(engine: Engine) -> None:

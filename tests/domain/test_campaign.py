@@ -18,7 +18,18 @@ from service.domain.rules import NOT_YET_COLLECTED
 from service.domain.tracker import Surroundings, Table, Tracker, build, freshness
 from service.domain.viewpoint import Viewpoint
 from service.writers import page, sheets
-from tests.factories import EVERY_KIND, FRIDAY, a_place, a_plan, child, day, young_person
+from tests.factories import (
+    EVERY_KIND,
+    FRIDAY,
+    a_period,
+    a_permanence_plan,
+    a_place,
+    a_plan,
+    child,
+    cla_reviews,
+    day,
+    young_person,
+)
 
 ACCOMMODATION, COURT, PERMANENCE = TOPICS["accommodation"], TOPICS["pre_proceedings"], TOPICS["permanence"]
 AROUND = Surroundings(
@@ -192,3 +203,16 @@ def test_an_id_is_always_its_persons_and_stays_what_it_was(eclipse_id: str, give
     if first.startswith(f"{eclipse_id}:"):
         assert id_of(eclipse_id, first, "another day") == first
     assert id_of("somebody else", given_id, begins) != first or eclipse_id == "somebody else"
+
+
+def test_no_plan_is_no_breach_while_nobody_has_asked_for_one() -> None:
+    """Entered in January, past the second review: with a plan not yet recorded it is over, asked about or not."""
+    in_care = {"periods_of_care": (a_period("2020-01-06"),), "cla_reviews": cla_reviews("2020-02-03", "2020-05-01")}
+    asked = {"permanence": frozenset({"p"})}
+    nothing, agreed = child(**in_care), child(**in_care, permanence_plans=(a_permanence_plan("2020-05-04", None),))
+    found = table(told([nothing]), "no_permanence_plan")
+    assert (found.count, found.not_yet_collected, dict(found.lines)["none_agreed"]) == (1, 0, 1)
+    found = table(told([nothing], asked=asked), "no_permanence_plan")
+    assert (found.count, found.unknown, found.not_yet_collected, len(found.rows)) == (0, 0, 1, 1)
+    found = table(told([agreed], asked=asked), "no_permanence_plan")
+    assert (found.count, found.not_yet_collected, dict(found.lines)) == (1, 0, {"agreed_not_recorded": 1})

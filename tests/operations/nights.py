@@ -1,4 +1,4 @@
-"""Random nights of a small county, and a model of what must come of them, written from PRODUCT.md and not from the code.
+"""Random nights of a small county, and a model of what must come of them: from PRODUCT.md, not from the code.
 
 `County` is what Eclipse would say on a clean night; `spoil` turns a night into a bad one; `Model` keeps what was said
 and works out who must be in which cohort. Absence, blanks and files that cannot be read have no effect in the model.
@@ -450,7 +450,6 @@ SPOILERS = {
 
 # --- the model -------------------------------------------------------------------------------
 
-OPEN: None = None
 IN = frozenset({"danger", "over", "unknown"})
 GRAVE = ("danger", "over", "unknown", "out")
 # Who vanishes unseen: the kind of fact missed -> cohorts that rest on it.
@@ -604,7 +603,10 @@ class Model:
 
     def gone(self, who: str, day: date) -> bool:
         """Died, or with another council."""
-        found = (self.facts["ssd_person"].get(who, {}).get("died"), self.facts["people"].get(who, {}).get("transferred"))
+        found = (
+            self.facts["ssd_person"].get(who, {}).get("died"),
+            self.facts["people"].get(who, {}).get("transferred"),
+        )
         return any(when is not None and when <= day for when in found)
 
     def born(self, who: str) -> date | None:
@@ -655,8 +657,10 @@ class Model:
             for f in self.mine("accommodation", who)
             if (f["start"] is None or f["start"] <= day) and (f["end"] is None or f["end"] > day)
         ]
-        judged = {code: suit for code, suit in here if suit}  # one source names the place, another has judged it
-        ranks = [rank(code, suit or judged.get(code, "")) for code, suit in here]
+        # One source names the place, another has judged it; what one could not be read to say is not said by another.
+        named = next((code for code, _ in here if code not in ("", "?")), "")
+        judged = {code or named: suit for code, suit in here if suit}
+        ranks = [rank(code or named, suit or judged.get(code or named, "")) for code, suit in here]
         if who in self.tents and self.tents[who] <= day:
             ranks.append(5)
         worst = max(ranks, default=2)
@@ -693,7 +697,11 @@ class Model:
             return {}
         first = here[0]["start"]
         for other in reversed(plans):
-            if other["start"] < first and other["end"] and first <= max(other["end"], first - timedelta(28)) + timedelta(28):
+            if (
+                other["start"] < first
+                and other["end"]
+                and first <= max(other["end"], first - timedelta(28)) + timedelta(28)
+            ):
                 joined = other["end"] >= first or first <= other["end"] + timedelta(days=28)
                 first = other["start"] if joined else first
         found = {"cp_plan_over_9_months": "over"} if day > months_on(first, 9) else {}

@@ -1,0 +1,79 @@
+"""What demo users do between the nights: each act through the operation that the API calls for it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from service.api import contacts as contact_api
+from service.api.bodies import fact_from, of_fact
+from service.demo.edge_care_leavers import Entry
+from service.domain.access import User
+from service.domain.campaign import Answer
+from service.domain.dates import london_day
+from service.domain.facts import Accommodation, Confidence
+from service.operations import campaigns, contacts, deciding, entries, merging
+from service.operations.lookup import somebody
+from service.operations.merging import Named
+from service.store import campaigns as kept
+from service.store import holds
+
+AccommodationBody = of_fact(Accommodation, "DemoAccommodation")
+
+
+def perform(session: Session, entry: Entry, *, by: User, at: datetime) -> None:
+    """Do what an entry says."""
+    _ACTS[entry.act](session, entry, by, at)
+
+
+def _contact(session: Session, entry: Entry, by: User, at: datetime) -> None:
+    body = contact_api.ContactBody.model_validate({"eclipse_id": entry.eclipse_id, **entry.body})
+    contacts.log(session, contact_api.new_contact(body), by=by, at=at)
+
+
+def _accommodation(session: Session, entry: Entry, by: User, at: datetime) -> None:
+    place = fact_from(Accommodation, AccommodationBody(**entry.body))
+    found = somebody(session, to=by, today=london_day(at), eclipse_id=entry.eclipse_id)
+    entries.enter(session, place, person=found, by=by, at=at, confidence=Confidence.UNVERIFIED)
+
+
+def _merge(session: Session, entry: Entry, by: User, at: datetime) -> None:
+    keep, other = (Named(eclipse_id=each) for each in (entry.eclipse_id, str(entry.body["merge"])))
+    merging.merge(session, keep=keep, other=other, reason=_reason(entry), although_births_differ=False, by=by, at=at)
+
+
+def _release(session: Session, entry: Entry, by: User, at: datetime) -> None:
+    merging.release(session, entry.eclipse_id, reason=_reason(entry), by=by, at=at)
+
+
+def _campaign(session: Session, entry: Entry, by: User, at: datetime) -> None:
+    campaigns.start(session, str(entry.body["topic"]), reason=_reason(entry), by=by, at=at)
+
+
+def _answer(session: Session, entry: Entry, by: User, at: datetime) -> None:
+    [running] = [each for each in kept.every(session) if each.superseded_at is None]
+    said = Answer(str(entry.body["answer"]))
+    campaigns.answer(
+        session, running.campaign_id, said, reason=_reason(entry), by=by, at=at, eclipse_id=entry.eclipse_id
+    )  # fmt: skip
+
+
+def _reject(session: Session, entry: Entry, by: User, at: datetime) -> None:
+    for batch_id in {each.batch_id for each in holds.waiting(session)}:
+        deciding.reject(session, batch_id, datasets=(), reason=_reason(entry), by=by, at=at)
+
+
+def _reason(entry: Entry) -> str:
+    return str(entry.body["reason"])
+
+
+_ACTS: dict[str, Callable[[Session, Entry, User, datetime], Any]] = {
+    "contact": _contact,
+    "accommodation": _accommodation,
+    "merge": _merge,
+    "release": _release,
+    "campaign": _campaign,
+    "answer": _answer,
+    "reject": _reject,
+}
