@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from service.domain.facts import Fact
 from service.domain.intake import Claim, Refusal
+from service.domain.standing import gravity
 from service.readers import cells
 from service.readers.tables import Table
 
@@ -178,23 +179,43 @@ class Reading:
 def taken(rows: Iterable[Row], build: Callable[[Row], Sequence[T]], column: str) -> list[T]:
     """What the rows yield, without rows that are empty or refused.
 
-    `build` sets `row.key`. A key that comes again is left out when it says the same, and refused
-    (`duplicate_row`, at `column`) when it says something else.
+    `build` sets `row.key`. A key that comes again is left out when it says the same, and refused (`duplicate_row`, at
+    `column`) when it says something else. Of the two the worse counts (open beats ended), flagged `several_rows`:
+    neither order in the file nor a second row ends a danger.
     """
-    found: list[T] = []
-    seen: dict[str, Sequence[T]] = {}
+    found: dict[str, Sequence[T]] = {}
     for row in rows:
         if row.blank:
             continue
         made = build(row)
         if row.refusals or not made:
             continue
-        earlier = seen.setdefault(row.key, made)
-        if earlier is made:
-            found.extend(made)
-        elif _anywhere(earlier) != _anywhere(made):
+        earlier = found.setdefault(row.key, made)
+        if earlier is not made and _anywhere(earlier) != _anywhere(made):
             row.refuse(column, "duplicate_row", "each id once in a dataset")
-    return found
+            found[row.key] = _worse(earlier, made)
+    return [item for made in found.values() for item in made]
+
+
+def _worse(earlier: Sequence[T], later: Sequence[T]) -> list[T]:
+    """The graver of what two rows under one key say, as said by the earlier of them: the later one is refused."""
+    line = getattr(earlier[0], "row", 0)
+    said = later if _grade(later) > _grade(earlier) else earlier
+    return [_at(item, line) for item in said]
+
+
+def _at(item: T, line: int) -> T:
+    if isinstance(item, Claim):
+        return replace(item, row=line, flags=tuple(dict.fromkeys((*item.flags, "several_rows"))))
+    return replace(item, row=line) if hasattr(item, "row") else item  # type: ignore[type-var]
+
+
+def _grade(made: Sequence[object]) -> list[tuple[int, ...]]:
+    values = [item.value if isinstance(item, Claim) else item for item in made]
+    return [
+        gravity(value) if isinstance(value, Fact) else (int(getattr(value, "ended_on", None) is None),)
+        for value in values
+    ]
 
 
 def _anywhere(made: Sequence[object]) -> list[object]:

@@ -17,7 +17,7 @@ from service.store.types import new_id, new_ids
 _ENVELOPE = ("fact_id", "person_id", "source", "source_ref", "confidence", "proposed", "reason")
 _envelope = attrgetter(*_ENVELOPE)
 
-GROWN = 0.1  # of what a table held when it was last looked at: where autovacuum would look again, a minute later
+GROWN = 0.5  # of what a table held when it was last looked at; what grows less, autovacuum looks at in time
 
 
 def current(table: Table) -> ColumnElement[bool]:
@@ -57,7 +57,7 @@ def supersede(session: Session, kind: str, version_ids: Sequence[str], *, at: da
 
 
 def gather_statistics(session: Session, added: Mapping[str, int]) -> None:
-    """Tell PostgreSQL at once how large tables have become that grew by a tenth: else it would plan as if empty.
+    """Tell PostgreSQL at once how large tables have become that grew by half: else it would plan as if empty.
 
     `added`: the name of a table -> rows that were added to it.
     """

@@ -2,8 +2,11 @@
 
 Run: .venv/bin/python tests/benchmarks/intake.py [--rows N] [--rounds N] [PostgreSQL url]. The service runs as a process
 of its own on an empty database (a PostgreSQL named is emptied first; without a url, SQLite in a temporary folder).
-Beside it, the rows it has made go into an equal table without any key or index: by COPY on PostgreSQL, by executemany
-on SQLite. Prints medians, ratios (what the bare insert takes / what the night takes: 1 is as fast) and memory.
+The yardstick: the rows it has made go into an empty table with the columns, checks, keys, foreign key, indexes and
+triggers of fact_contact and are committed, by COPY on PostgreSQL, by executemany on SQLite; printed beside it, into a
+table of the same columns alone. Best of the rounds, since the machine is shared, as wall time and as CPU time of
+everybody who works (service and database; CPU of a database elsewhere cannot be seen). A ratio is what the yardstick
+takes / what the night takes: 1 is as fast.
 """
 
 import argparse
@@ -14,12 +17,12 @@ import io
 import os
 import socket
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -145,61 +148,95 @@ def fresh(url: str) -> Engine:
     return engine
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """How long something takes."""
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+def processor(pid: int | str) -> float:
+    """Seconds of CPU a process has had; none where it runs on another machine."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def copied(url: str, rows: int, like: str = "") -> float:
-    """COPY of `rows` of the contacts the service has made into an equal table, rows ready as text."""
+def backends(engine: Engine) -> list[int]:
+    """Process ids of PostgreSQL's side of the connections to this database; of SQLite there are none."""
+    if engine.dialect.name == "sqlite":
+        return []
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+        return list(found.scalars())
+
+
+def copied(url: str, rows: int, keyed: bool) -> tuple[float, float]:
+    """COPY of `rows` of the contacts the service has made, their text at hand, into an empty table: wall, CPU.
+
+    `keyed`: the table has the columns, checks, keys, foreign key, indexes and triggers of fact_contact; otherwise
+    its columns alone. Committed, with synchronous_commit on as the service has it. CPU is of both sides.
+    """
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
         connection.execute("DROP TABLE IF EXISTS plain_contact")
-        connection.execute(f"CREATE TABLE plain_contact (LIKE fact_contact {like})")
+        connection.execute(f"CREATE TABLE plain_contact (LIKE fact_contact {'INCLUDING ALL' if keyed else ''})")
+        if keyed:
+            connection.execute("ALTER TABLE plain_contact ADD FOREIGN KEY (person_id) REFERENCES person")
+            told = connection.execute(
+                "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = 'fact_contact'::regclass "
+                "AND NOT tgisinternal"
+            ).fetchall()
+            for (trigger,) in told:
+                connection.execute(trigger.replace("fact_contact", "plain_contact"))
         text = io.BytesIO()
         with connection.cursor().copy(f"COPY (SELECT * FROM fact_contact LIMIT {rows}) TO STDOUT") as out:
             for piece in out:
                 text.write(piece)
         connection.commit()
-
-        def put() -> None:
-            with connection.cursor().copy("COPY plain_contact FROM STDIN") as into:
-                into.write(text.getvalue())
-            connection.commit()
-
-        took = seconds(put)
+        server = connection.info.backend_pid
+        begun, wall = processor("self") + processor(server), time.perf_counter()
+        with connection.cursor().copy("COPY plain_contact FROM STDIN") as into:
+            into.write(text.getvalue())
+        connection.commit()
+        took = time.perf_counter() - wall, processor("self") + processor(server) - begun
         connection.execute("DROP TABLE plain_contact")
     return took
 
 
-def inserted(url: str, rows: int, like: str = "") -> float:
+def inserted(url: str, rows: int, keyed: bool) -> tuple[float, float]:
     """The same with executemany on SQLite."""
     connection = sqlite3.connect(url.removeprefix("sqlite:///"))
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("DROP TABLE IF EXISTS plain_contact")
-    connection.execute("CREATE TABLE plain_contact AS SELECT * FROM fact_contact WHERE 0")
-    for number in range(6 if like else 0):
-        columns = ("person_id", "fact_id, source, source_ref", "recorded_at", "fact_id", "version_id",
-                   "person_id, outcome, occurred_at")[number]  # fmt: skip
-        connection.execute(f"CREATE INDEX plain_{number} ON plain_contact ({columns})")
+    if keyed:
+        for (made,) in connection.execute(
+            "SELECT sql FROM sqlite_master WHERE tbl_name = 'fact_contact' AND sql IS NOT NULL ORDER BY type = 'table' DESC"
+        ).fetchall():
+            connection.execute(made.replace("fact_contact", "plain_contact"))
+    else:
+        connection.execute("CREATE TABLE plain_contact AS SELECT * FROM fact_contact WHERE 0")
     held = connection.execute("SELECT * FROM fact_contact LIMIT ?", (rows,)).fetchall()
-    into = f"INSERT INTO plain_contact VALUES ({','.join('?' * len(held[0]))})"
-
-    def put() -> None:
-        with connection:
-            connection.executemany(into, held)
-
-    took = seconds(put)
+    begun, wall = time.process_time(), time.perf_counter()
+    with connection:
+        connection.executemany(f"INSERT INTO plain_contact VALUES ({','.join('?' * len(held[0]))})", held)
+    took = time.perf_counter() - wall, time.process_time() - begun
     connection.execute("DROP TABLE plain_contact")
     connection.close()
     return took
+
+
+def line(name: str, took: dict[str, float], bare: tuple[float, float], grown: int) -> None:
+    """Print one kind of night, and the yardstick's time over its own."""
+    parts = "  ".join(f"{step} {took[step] * 1000:5.0f}" for step in ("manifest", "put", "apply", "whole", "cpu"))
+    wall, cpu = bare[0] / took["whole"], bare[1] / took["cpu"] if took["cpu"] else 0.0
+    print(f"{name:<12} {parts} ms   wall {wall:4.2f} x  cpu {cpu:4.2f} x   memory +{grown} MiB", flush=True)
 
 
 def line(name: str, took: dict[str, float], bare: float, peak: int, before: int) -> None:
     """Print one kind of night."""
     parts = "  ".join(f"{step} {took[step] * 1000:6.0f}" for step in ("manifest", "put", "apply", "whole"))
     print(f"{name:<28} {parts} ms  {bare / took['whole']:5.2f} x  memory +{peak - before} MiB", flush=True)
+
+
+def best(found: list[tuple[float, float]]) -> tuple[float, float]:
+    """The shortest of several rounds, wall and CPU each."""
+    return min(wall for wall, _ in found), min(cpu for _, cpu in found)
 
 
 def main() -> None:
@@ -222,25 +259,28 @@ def main() -> None:
         robot = Robot(engine, settings, url)
         robot.night("people", everybody())
         measured: dict[str, list[dict[str, float]]] = {"new": [], "unchanged": [], "new, packed": []}
-        grown: dict[str, list[tuple[int, int]]] = {name: [] for name in measured}
+        grown: dict[str, int] = defaultdict(int)
+        plain, keyed = [], []
         for round_ in range(asked.rounds):
             body = contacts(asked.rows, 2 * round_)
             other = contacts(asked.rows, 2 * round_ + 1)
             for name, night, packed in (("new", body, False), ("unchanged", body, False), ("new, packed", other, True)):
                 held, _ = memory(pid)
                 forget_peak(pid)
-                measured[name].append(robot.night("contacts", night, mode="delta", packed=packed))
-                grown[name].append((memory(pid)[1], held))
-        plain = statistics.median(bare(settings.database_url, asked.rows) for _ in range(asked.rounds))
-        keyed = statistics.median(bare(settings.database_url, asked.rows, "INCLUDING ALL") for _ in range(asked.rounds))
-        kind = "COPY" if asked.url else "executemany"
-        print(f"{asked.rows:,} rows; {kind} into a plain table {plain * 1000:.0f} ms, with keys and indexes "
-              f"{keyed * 1000:.0f} ms ({plain / keyed:.2f} x)")  # fmt: skip
-        for name, nights in measured.items():
-            middle = {step: statistics.median(night[step] for night in nights) for step in nights[0]}
-            peak, before = max(grown[name], key=lambda pair: pair[0] - pair[1])
-            line(name, middle, plain, peak, before)
-            print(f"{'':<28} {keyed / middle['whole']:.2f} x of {kind} into a table with its keys and indexes")
+                working = [pid, *backends(engine)]
+                begun = sum(map(processor, working))
+                took = robot.night("contacts", night, mode="delta", packed=packed)
+                measured[name].append(took | {"cpu": sum(map(processor, working)) - begun})
+                grown[name] = max(grown[name], memory(pid)[1] - held)
+            plain.append(bare(settings.database_url, asked.rows, False))
+            keyed.append(bare(settings.database_url, asked.rows, True))
+    kind = "COPY" if asked.url else "executemany"
+    for what, found in (("a table of the same columns", plain), ("the same with keys, indexes, triggers", keyed)):
+        wall, cpu = best(found)
+        print(f"{asked.rows:,} rows by {kind} into {what}: {wall * 1000:.0f} ms, {cpu * 1000:.0f} ms of CPU")
+    print("the latter over the night, best of each:")
+    for name, nights in measured.items():
+        line(name, {step: min(night[step] for night in nights) for step in nights[0]}, best(keyed), grown[name])
     engine.dispose()
 
 

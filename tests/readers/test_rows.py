@@ -4,8 +4,11 @@ from datetime import date
 
 import pytest
 
+from service.domain.facts import MissingEpisode
+from service.readers import ssd_care, tables
 from service.readers.mapping import CodeMap
-from service.readers.rows import Row, taken
+from service.readers.rows import Reading, Row, taken
+from service.readers.ssd_people import Context
 
 
 @pytest.mark.parametrize("text", ["", "  ", "NULL", "null"])
@@ -58,3 +61,20 @@ def test_a_repeated_key_is_ignored_when_it_says_the_same_and_refused_when_not() 
     rows = [Row("people", line, {"id": i, "name": name}) for line, (i, name) in enumerate(texts, start=2)]
     assert taken(rows, build, "id") == ["Rowan", "Ash"]
     assert [(r.row, r.field, r.code) for row in rows for r in row.refusals] == [(5, "id", "duplicate_row")]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["ended first", "open first"])
+def test_of_two_rows_under_one_id_the_worse_counts_in_any_order(order: tuple[int, int], codes: CodeMap) -> None:
+    """M1 ended, and M1 open: a child is missing, whichever line says so, and the second line is refused."""
+    ends = ["2020-07-30", ""]
+    table = tables.parse(
+        "ssd_missing",
+        b"miss_table_id,miss_person_id,miss_missing_episode_start_date,miss_missing_episode_end_date\n"
+        + "".join(f"M1,P1,2020-07-28,{ends[n]}\n" for n in order).encode(),
+    )
+    reading = Reading("ssd_missing", table)
+    context = Context(codes=codes, extracted_on=date(2020, 7, 31), people_of_periods={})
+    (found,) = ssd_care.missing(reading, context)
+    assert isinstance(found.value, MissingEpisode)
+    assert (found.row, found.value.ended_on, found.flags[-1]) == (2, None, "several_rows")
+    assert [(refusal.row, refusal.code) for refusal in reading.refusals] == [(3, "duplicate_row")]
