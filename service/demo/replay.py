@@ -8,7 +8,7 @@ from sqlalchemy import Engine, update
 from sqlmodel import Session
 
 from service.demo import acts
-from service.demo.council import Council, Night
+from service.demo.council import Council, Entry, Night
 from service.demo.users import DemoUser
 from service.domain.access import Role, ScopeKind, User
 from service.domain.facts import Source
@@ -57,8 +57,7 @@ def replay(
             _sign_up(write.session, user, issuer, filled, at=begins)
     for night in council.nights:
         for entry in night.entries_before:
-            with writing(engine, lambda at=entry.at: at) as write:
-                acts.perform(write.session, entry, by=_user(write.session, entry.by), at=entry.at)
+            _enter(engine, entry)
         for profile, files in (("ssd", night.ssd), ("cohorts", night.cohorts)):
             report = _push(engine, night, profile, files, codes, now)
             say(f"{night.extracted_at:%d %b %Y} {profile}: {_counted(report)}")
@@ -93,6 +92,11 @@ def _user(session: Session, name: str) -> User:
     if user is None:
         raise LookupError("the demo names a user it has not made")
     return user
+
+
+def _enter(engine: Engine, entry: Entry) -> None:
+    with writing(engine, lambda: entry.at) as write:
+        acts.perform(write.session, entry, by=_user(write.session, entry.by), at=entry.at)
 
 
 def _push(

@@ -136,6 +136,8 @@ def issues(refusals: Iterable[Refusal], claims: Iterable[Claim], people: Mapping
         for r in refusals
     ]  # fmt: skip
     for claim in claims:
+        if not claim.flags:
+            continue
         for code, field in sorted({parted(flag) for flag in claim.flags}):
             person_id = people.get(claim.eclipse_id)
             key = claim.key[:LONGEST_KEY]

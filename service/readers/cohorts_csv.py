@@ -152,14 +152,21 @@ def read(datasets: Mapping[str, Content], mapping: CodeMap, extracted_at: dateti
     )
 
 
-def _present(dataset: str, table: tables.Table) -> tuple[Column, ...]:
+Present = Sequence[tuple[Column, str, dict[str, Any]]]
+"""Columns to read in a file, each with its name there and what its cells were found to say: most say little else."""
+
+_KEPT = 2000
+
+
+def _present(dataset: str, table: tables.Table) -> Present:
     """The columns of a file that there is anything to read of: those it has, and those it must have."""
     columns = PERSON if dataset == "people" else FACTS[dataset][2] if dataset in FACTS else ()
-    return tuple(column for column in columns if column.required or column.name.lower() in table.columns)
+    named = [(column, column.name.lower()) for column in columns]
+    return [(column, name, {}) for column, name in named if column.required or name in table.columns]
 
 
 def _values(
-    dataset: str, rows: Iterable[Row], present: Sequence[Column], mapping: CodeMap, extracted_at: datetime
+    dataset: str, rows: Iterable[Row], present: Present, mapping: CodeMap, extracted_at: datetime
 ) -> Sequence[Claim | Team | Worker]:
     if dataset == "teams":
         return taken(rows, lambda row: [_team(row)], "team_id")
@@ -192,7 +199,7 @@ def _worker(row: Row) -> Worker:
     )
 
 
-def _person(row: Row, present: Sequence[Column], extracted_on: date) -> list[Claim]:
+def _person(row: Row, present: Present, extracted_on: date) -> list[Claim]:
     """Who somebody is, and which team answers for them from which day: each when the row says something of it."""
     row.key = row.must_ident("eclipse_id")
     person = Person(**_given(row, present))
@@ -209,11 +216,16 @@ def _person(row: Row, present: Sequence[Column], extracted_on: date) -> list[Cla
     return claims
 
 
-def _given(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
+def _given(row: Row, present: Present) -> dict[str, Any]:
     """The fields that a row fills. A required one that is empty is refused, and stands in as None."""
     found: dict[str, Any] = {}
-    for column in columns:
-        value = column.read(row, column.name, column.field)
+    for column, name, kept in present:
+        text = row.texts.get(name, "")
+        value = kept.get(text)
+        if value is None and text:
+            value = column.read(row, column.name, column.field)
+            if value is not None and len(kept) < _KEPT:
+                kept[text] = value
         if value is None and column.required:
             row.must(column.name, value, True, column.allowed)
         if value is not None or column.required:
@@ -221,7 +233,7 @@ def _given(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     return found
 
 
-def _fact(dataset: str, row: Row, present: Sequence[Column], mapping: CodeMap, extracted_at: datetime) -> Claim:
+def _fact(dataset: str, row: Row, present: Present, mapping: CodeMap, extracted_at: datetime) -> Claim:
     kind, key, _ = FACTS[dataset]
     row.key = row.must_ident(key)
     person_id = row.must_ident("eclipse_id")

@@ -23,7 +23,7 @@ class Row:
     or 1900-01-01, `unmapped_<field>` for a code or text that the mapping does not know.
     """
 
-    __slots__ = ("_cells", "_deleted", "_faults", "dataset", "flags", "key", "known_as", "line")
+    __slots__ = ("_deleted", "_faults", "dataset", "flags", "key", "known_as", "line", "texts")
 
     def __init__(self, dataset: str, line: int, found: Mapping[str, str]) -> None:
         self.dataset = dataset
@@ -32,7 +32,7 @@ class Row:
         self.known_as: str | None = None
         self._faults: list[tuple[str, str, str]] = []
         self.flags: list[str] = []
-        self._cells = found
+        self.texts = found
         self._deleted: bool | None = None
 
     @property
@@ -46,13 +46,13 @@ class Row:
     @property
     def blank(self) -> bool:
         """Whether no cell of the row says anything: SSD scripts write such rows where they have no data."""
-        return all(cells.hollow(text.strip()) for text in self._cells.values())
+        return all(cells.hollow(text.strip()) for text in self.texts.values())
 
     @property
     def deleted(self) -> bool:
         """Whether the row carries the marker of a delta: what it says is there no more."""
         if self._deleted is None:
-            self._deleted = bool(self.yes(DELETED, DELETED))
+            self._deleted = DELETED in self.texts and bool(self.yes(DELETED, DELETED))
         return self._deleted
 
     def claim(self, eclipse_id: str, value: Fact, *, suffix: str = "", undated: bool = False) -> Claim:
@@ -76,11 +76,11 @@ class Row:
 
     def given(self, column: str) -> bool:
         """Whether the cell holds anything but null."""
-        return not cells.nothing(self._cells.get(column.lower(), "").strip())
+        return not cells.nothing(self.texts.get(column.lower(), "").strip())
 
     def read(self, column: str, field: str, reader: Callable[[str], T | cells.Fault]) -> T | None:
         """The cell as `reader` sees it; None when null, a placeholder (flagged) or unreadable (refused)."""
-        text = self._cells.get(column.lower(), "").strip()
+        text = self.texts.get(column.lower(), "").strip()
         if len(text) <= cells.LONGEST_STAND_IN:
             if cells.nothing(text):
                 return None

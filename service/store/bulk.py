@@ -66,6 +66,9 @@ def _copy(
 
 def _texts(column: Sequence[Any], bind: Callable[[Any], Any] | None) -> list[str]:
     """The values of one column in COPY's text format; what its type would refuse is refused here too."""
+    plain = bind is None and {str, type(None)}.issuperset(map(type, column))
+    if plain and not _MARKS.search("\0".join([value for value in column if value])):
+        return ["\\N" if value is None else value for value in column]
     told = {value: _text(value if bind is None else bind(value)) for value in set(column)}
     return [told[value] for value in column]
 

@@ -152,6 +152,7 @@ def writing(engine: Engine, clock: Clock, *, intake: bool = False) -> Iterator[W
             seconds = INTAKE_SECONDS if intake else WRITE_SECONDS
             session.execute(text(f"SET LOCAL statement_timeout = '{seconds}s'"))
             if intake:
+                session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{seconds}s'"))
                 session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INTAKE_LOCK})
             session.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": RECORDING_LOCK})
         yield Writing(session, clock())
@@ -159,8 +160,11 @@ def writing(engine: Engine, clock: Clock, *, intake: bool = False) -> Iterator[W
 
 
 @contextmanager
-def reading(engine: Engine) -> Iterator[Session]:
-    """One snapshot: every SELECT inside sees the same moment. Nothing can be written."""
+def reading(engine: Engine, *, intake: bool = False) -> Iterator[Session]:
+    """One snapshot: every SELECT inside sees the same moment. Nothing can be written.
+
+    `intake`: a large push is read in it, with more time between one SELECT and the next.
+    """
     with _answering_busy():
         options = {"los_read": True} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
         still = engine.execution_options(**options)
@@ -168,6 +172,8 @@ def reading(engine: Engine) -> Iterator[Session]:
             if not is_sqlite(engine):
                 session.execute(text("SET TRANSACTION READ ONLY"))
                 session.execute(text(f"SET LOCAL statement_timeout = '{WRITE_SECONDS}s'"))
+                if intake:
+                    session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{INTAKE_SECONDS}s'"))
             yield session
 
 

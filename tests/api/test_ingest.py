@@ -53,11 +53,9 @@ def test_a_night_from_manifest_to_report(empty: Village) -> None:
     assert empty.held(batch_dataset) == 0
     for who in ("robot", "administrator", "chief"):
         assert empty.get(who, f"{here}/report").json() == report
-    named = empty.get("performance_analyst", f"{here}/report").json()
-    assert {"eclipse_id": "EX1", "movement": "became_unknown"} in [
-        who for cohort in named.pop("cohorts") for who in cohort["people"]
-    ], "those who decide about pushes see who moves, by Eclipse id"
-    assert named == {name: value for name, value in report.items() if name != "cohorts"}
+    assert plan["cohorts"], "a plan foresees everything"
+    assert (report["cohorts_foreseen"], report["cohorts"]) == (False, []), "what only adds is never held"
+    assert empty.get("performance_analyst", f"{here}/report").json() == report
     assert "EX1" not in str(report), "nobody else does"
     assert call(empty, here, "apply").json() == report
     assert call(empty, here, "plan").json() == report

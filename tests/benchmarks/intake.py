@@ -35,9 +35,8 @@ from alembic.config import Config
 from sqlalchemy import Engine
 
 from service.api import development_keys, identity
-from service.app import create_app
 from service.domain.access import Role, ScopeKind
-from service.settings import Settings, from_environment
+from service.settings import Settings
 from service.store import users
 from service.store.engine import make_engine, writing
 
@@ -206,7 +205,8 @@ def inserted(url: str, rows: int, keyed: bool) -> tuple[float, float]:
     connection.execute("DROP TABLE IF EXISTS plain_contact")
     if keyed:
         for (made,) in connection.execute(
-            "SELECT sql FROM sqlite_master WHERE tbl_name = 'fact_contact' AND sql IS NOT NULL ORDER BY type = 'table' DESC"
+            "SELECT sql FROM sqlite_master WHERE tbl_name = 'fact_contact' AND sql IS NOT NULL"
+            " ORDER BY type = 'table' DESC"
         ).fetchall():
             connection.execute(made.replace("fact_contact", "plain_contact"))
     else:
@@ -228,12 +228,6 @@ def line(name: str, took: dict[str, float], bare: tuple[float, float], grown: in
     print(f"{name:<12} {parts} ms   wall {wall:4.2f} x  cpu {cpu:4.2f} x   memory +{grown} MiB", flush=True)
 
 
-def line(name: str, took: dict[str, float], bare: float, peak: int, before: int) -> None:
-    """Print one kind of night."""
-    parts = "  ".join(f"{step} {took[step] * 1000:6.0f}" for step in ("manifest", "put", "apply", "whole"))
-    print(f"{name:<28} {parts} ms  {bare / took['whole']:5.2f} x  memory +{peak - before} MiB", flush=True)
-
-
 def best(found: list[tuple[float, float]]) -> tuple[float, float]:
     """The shortest of several rounds, wall and CPU each."""
     return min(wall for wall, _ in found), min(cpu for _, cpu in found)
@@ -248,7 +242,7 @@ def main() -> None:
     options.add_argument("--serve", type=int, help=argparse.SUPPRESS)
     asked = options.parse_args()
     if asked.serve:
-        uvicorn.run(create_app(from_environment(os.environ)), port=asked.serve, log_level="warning", access_log=False)
+        uvicorn.run("service.cli:asgi", factory=True, port=asked.serve, log_level="warning", access_log=False)
         return
     folder = Path(tempfile.mkdtemp())
     url = (asked.url or f"sqlite:///{folder / 'bench.db'}").replace("postgresql://", "postgresql+psycopg://")
