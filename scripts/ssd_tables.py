@@ -1,5 +1,6 @@
 """Read the SSD tables that the service takes out of a PostgreSQL, as the CSV files it would otherwise be sent."""
 
+import re
 from dataclasses import dataclass
 
 import psycopg
@@ -150,7 +151,7 @@ def read(url: str, *, schema: str | None = None) -> Tables:
     the same bytes. Raises psycopg.Error.
     """
     found: dict[str, bytes] = {}
-    with psycopg.connect(url, client_encoding="utf8") as connection:
+    with psycopg.connect(url, client_encoding="utf8", connect_timeout=10) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         connection.execute("SET LOCAL datestyle = 'ISO'")
@@ -159,6 +160,33 @@ def read(url: str, *, schema: str | None = None) -> Tables:
             if there:
                 found[table] = _as_csv(connection, table, schema, [column for column in columns if column in there])
     return Tables(found, tuple(table for table in TABLES if table not in found))
+
+
+# What a server or its library says of a connection that fails, whether it is ours to put right, and in words.
+_CONNECTING = (
+    (r'password|role ".*" does not exist|pg_hba|no password|peer authentication', True,
+     "does not know this name and password"),
+    (r'database ".*" does not exist', False, "has no such database"),
+    (r"refused", False, "refused the connection"),
+    (r"resolve|translate host|name or service", False, "has a host name that nobody knows"),
+    (r"timeout|timed out", False, "did not answer in time"),
+)  # fmt: skip
+
+
+def explained(error: psycopg.Error) -> tuple[bool, str]:
+    """Whether what was asked for was wrong (else: try again later), and why the tables cannot be read, in words.
+
+    The server's own sentence is not repeated: it may name what nobody should read in a log.
+    """
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return True, "The Eclipse database does not let this name read the SSD tables"
+    if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
+        return True, "The address of the Eclipse database cannot be read: postgresql://NAME@HOST/DATABASE"
+    if isinstance(error, psycopg.OperationalError):
+        for words, ours, why in _CONNECTING:
+            if re.search(words, str(error), re.IGNORECASE):
+                return ours, f"The Eclipse database {why}"
+    return False, f"The SSD tables cannot be read ({type(error).__name__})"
 
 
 def _columns(connection: psycopg.Connection, table: str, schema: str | None) -> set[str]:

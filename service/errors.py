@@ -41,6 +41,10 @@ class OlderExtract(Conflict):
     code, title = "older_extract", "A newer extract of this source has been applied"
 
 
+class Expired(Conflict):
+    code, title = "expired", "This batch was left open too long, and what was sent of it is gone; open another"
+
+
 class Stale(Refused):
     status, code, title = 412, "stale", "The fact has changed since you read it"
 

@@ -147,7 +147,7 @@ class Council:
         """What applying would do."""
         prepared = self.prepared(batch_id)
         with reading(self.engine) as session:
-            return ingest.plan(session, prepared, to=to or ROBOT, at=self.clock())
+            return ingest.plan(session, prepared, to=to or ROBOT, at=self.clock())[0]
 
     def applied(self, batch_id: str) -> dict[str, Any]:
         """Apply a batch; its report."""

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from service.api import identity
 from service.domain.access import DEFAULT_SCOPE, Role
 from service.settings import Settings
 from service.store.engine import reading, writing
-from service.store.schema import audit_entry, person, person_identifier
+from service.store.schema import audit_entry, audit_people, person, person_identifier
 from service.store.users import add_user, move_access_version
 
 TokenFor = Callable[..., str]
@@ -228,6 +229,12 @@ class Village:
     def noted(self, before: Mapping[str, Any]) -> list[Any]:
         """The audit entries that were not there before."""
         return [entry for audit_id, entry in self.audit().items() if audit_id not in before]
+
+    def shown_in(self, entry: Any) -> set[str]:
+        """The person ids that an audit entry says were shown."""
+        with reading(self.engine) as session:
+            people = session.scalar(select(audit_people.c.people).where(audit_people.c.people_set == entry.people_set))
+        return set(json.loads(people or "[]"))
 
     def audited(self) -> int:
         """How many audit entries there are."""

@@ -116,11 +116,14 @@ class Look:
     permission: Permission
     request: Request
 
-    def at(self, act: str, compute: Callable[[Seen], tuple[T, Collection[str]]], *, person_id: str | None = None) -> T:
+    def at(
+        self, act: str, compute: Callable[[Seen], tuple[T, Collection[str]]], *, person_id: str | None = None,
+        intake: bool = False,
+    ) -> T:  # fmt: skip
         """What `compute` gives, once it is in the audit. Starts again when access changed meanwhile."""
         for _ in range(LOOKS):
             now = self.door.clock()
-            with reading(self.door.engine) as session:
+            with reading(self.door.engine, intake=intake) as session:
                 user = admitted(session, self.subject, self.permission, self.request)
                 value, people = compute(Seen(session, user, now))
             with writing(self.door.engine, self.door.clock) as write:

@@ -29,6 +29,8 @@ DatasetBody = Annotated[Content, receiving(Permission.PUSH_EXTRACTS)]
 BatchId = Annotated[str, Path(max_length=36)]
 Name = Annotated[StrictStr, Field(min_length=1, max_length=60)]
 
+PRINTED = "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029]+$"
+
 HEADING = {"batch_id": "01738f2c-7e10-7a31-9d2b-3f2f0a5c1b77", "profile": "ssd", "source": "eclipse",
            "run_id": "ssd-2020-07-31", "extracted_at": "2020-07-31T01:00:00+00:00"}  # fmt: skip
 MANIFEST: dict[str, Any] = {
@@ -51,6 +53,7 @@ REPORT = HEADING | {
     "cohorts": [{"cohort": "unsuitable_accommodation", "before": 9, "after": 10, "after_if_approved": 10, "entered": 1,
                  "left": 0, "worsened": 0, "improved": 0, "became_unknown": 0}],
     "held": [HELD],
+    "cohorts_foreseen": True,
     "refused": 1,
     "refusals": [{"dataset": "ssd_person", "row": 12, "field": "pers_dob", "code": "not_a_date",
                   "allowed": "YYYY-MM-DD, dd/mm/YYYY or YYYY-MM-DD HH:MM:SS, years 1901 to 2199",
@@ -59,8 +62,8 @@ REPORT = HEADING | {
 
 
 PLANNED_ROW = {"dataset": "ssd_person", "row": 4, "kind": "person", "change": "changed", "held": False}
-HELD_ROW = {"dataset": "ssd_care_leavers", "row": None, "kind": "accommodation", "change": "left_the_extract",
-            "eclipse_id": "20441"}  # fmt: skip
+HELD_ROW = {"dataset": "ssd_care_leavers", "row": None, "kind": "accommodation", "change": "closed",
+            "eclipse_id": "20441", "would": {"unsuitable_accommodation": "left"}}  # fmt: skip
 
 
 class DatasetDeclared(Strict):
@@ -76,9 +79,9 @@ class ManifestBody(Strict):
     """What a push says it brings."""
 
     profile: Literal["ssd", "cohorts"]
-    run_id: Annotated[StrictStr, Field(min_length=1, max_length=200)] = Field(description="Yours, one per run")
+    run_id: Annotated[StrictStr, Field(min_length=1, max_length=200, pattern=PRINTED)] = Field(description="Yours, one per run")
     extracted_at: Moment = Field(description="When the source was read")
-    source: Literal["eclipse", "upload", "migrated"] = "eclipse"
+    source: Literal["eclipse", "migrated"] = Field(default="eclipse", description="Spreadsheets come by /v1/uploads")
     datasets: Annotated[list[DatasetDeclared], Field(min_length=1, max_length=60)]
     model_config = ConfigDict(json_schema_extra={"examples": [MANIFEST]})
 
@@ -151,16 +154,17 @@ def put_dataset(
     "/{batch_id}/plan",
     summary="What applying a batch would do",
     responses=problems(404, 409) | shows(REPORT | {"state": "planned", "changes": 1, "rows": [PLANNED_ROW]}),
-    openapi_extra=needs(Permission.PUSH_EXTRACTS),
+    openapi_extra=needs(Permission.READ_EXTRACT_REPORTS),
 )
-def plan(batch_id: BatchId, look: Annotated[Look, looking(Permission.PUSH_EXTRACTS)]) -> Response:
+def plan(batch_id: BatchId, look: ReportReader) -> Response:
     """A dry run, by row and by cohort: who would enter, leave, worsen, improve, become unknown. Changes nothing."""
 
     def compute(seen: Seen) -> tuple[bytes, list[str]]:
         prepared = ingest.prepare(seen.session, batch_id, look.door.codes)
-        return dump(ingest.plan(seen.session, prepared, to=seen.user, at=seen.now)), []
+        told, named = ingest.plan(seen.session, prepared, to=seen.user, at=seen.now)
+        return dump(told), named
 
-    return Response(look.at("ingest.plan", compute), media_type="application/json")
+    return Response(look.at("ingest.plan", compute, intake=True), media_type="application/json")
 
 
 @router.post(
@@ -173,9 +177,10 @@ def apply(batch_id: BatchId, look: Annotated[Look, looking(Permission.PUSH_EXTRA
     """All of it or none of it, once, but for what is held for a person's decision.
 
     Rows that cannot be taken are refused one by one and named in the report. Additions and worsenings always apply.
+    Of a push that only adds, the report foresees nothing (`cohorts_foreseen` false, no cohorts): its plan does.
     """
     codes = look.door.codes
-    prepared = look.at("ingest.read", lambda seen: (ingest.prepare(seen.session, batch_id, codes), ()))
+    prepared = look.at("ingest.read", lambda seen: (ingest.prepare(seen.session, batch_id, codes), ()), intake=True)
     report = look.intake(lambda act: ingest.apply(act.session, prepared, by=act.user, at=act.now))
     return Response(dump(report), media_type="application/json")
 
@@ -189,13 +194,13 @@ def apply(batch_id: BatchId, look: Annotated[Look, looking(Permission.PUSH_EXTRA
 def approve(batch_id: BatchId, body: DecisionBody, look: Decider) -> Response:
     """Apply the held part as one step. Never one's own push; what has since been said otherwise is not overrun."""
     codes = look.door.codes
-    prepared = look.at("ingest.read", lambda seen: (ingest.prepare(seen.session, batch_id, codes), ()))
-    report = look.intake(
-        lambda act: deciding.approve(
-            act.session, prepared, datasets=body.datasets, reason=body.reason, by=act.user, at=act.now
-        )
-    )
-    return Response(dump(report), media_type="application/json")
+    prepared = look.at("ingest.read", lambda seen: (ingest.prepare(seen.session, batch_id, codes), ()), intake=True)
+
+    def decide(act: Act) -> dict[str, Any]:
+        deciding.approve(act.session, prepared, datasets=body.datasets, reason=body.reason, by=act.user, at=act.now)
+        return _told(act, batch_id)
+
+    return Response(dump(look.intake(decide)), media_type="application/json")
 
 
 @router.post(
@@ -206,10 +211,16 @@ def approve(batch_id: BatchId, body: DecisionBody, look: Decider) -> Response:
 )
 def reject(batch_id: BatchId, body: DecisionBody, act: Annotated[Act, acting(Permission.DECIDE_HELD)]) -> Response:
     """Leave what stands as it is. The next push that says the same is held again."""
-    report = deciding.reject(
-        act.session, batch_id, datasets=body.datasets, reason=body.reason, by=act.user, at=act.now
-    )  # fmt: skip
-    return Response(dump(report), media_type="application/json")
+    deciding.reject(act.session, batch_id, datasets=body.datasets, reason=body.reason, by=act.user, at=act.now)
+    return Response(dump(_told(act, batch_id)), media_type="application/json")
+
+
+def _told(act: Act, batch_id: str) -> dict[str, Any]:
+    """What came of a decision, with whom it names in the audit."""
+    told, named = ingest.told(act.session, batch_id, to=act.user, at=act.now)
+    detail = {"batch_id": batch_id, "seen": len(named)}
+    audit.note(act.session, "read.report", by=act.user.user_id, at=act.now, people=named, detail=detail)
+    return told
 
 
 @router.get(
@@ -222,7 +233,8 @@ def report(batch_id: BatchId, look: ReportReader) -> Response:
     """Rows and facts per dataset, cohorts, what is held, and each refused row in plain words; never its value."""
 
     def compute(seen: Seen) -> tuple[bytes, list[str]]:
-        return dump(ingest.report(seen.session, batch_id, to=seen.user, at=seen.now)), []
+        told, named = ingest.told(seen.session, batch_id, to=seen.user, at=seen.now)
+        return dump(told), named
 
     return Response(look.at("read.report", compute), media_type="application/json")
 
@@ -237,7 +249,7 @@ def held_rows(batch_id: BatchId, look: Decider) -> Response:
     """Each held change: dataset, line (none for what is gone from the file), kind, what it would do, Eclipse id."""
 
     def compute(seen: Seen) -> tuple[bytes, list[str]]:
-        told, people = holds.of_batch(seen.session, batch_id, at=seen.now)
+        told, people = holds.of_batch(seen.session, batch_id, to=seen.user, at=seen.now)
         return dump(told), people
 
     return Response(look.at("read.held", compute), media_type="application/json")

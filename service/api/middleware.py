@@ -1,5 +1,6 @@
 """Around every request: a size limit, a request id, safe headers, a log line and a count without names."""
 
+import re
 import time
 import uuid
 
@@ -13,7 +14,8 @@ from service.errors import NotFound, Refused, TooLarge, Unprocessable
 
 SMALL = 2 * 1024 * 1024
 LARGE = 64 * 1024 * 1024
-LARGE_UNDER = "/v1/ingest/"
+LARGE_AT = re.compile(r"PUT /v1/ingest/batches/[^/]+/datasets/[^/]+|POST /v1/uploads/[^/]+")
+"""What is spooled to a file, for those who may send it; all else is read into memory."""
 HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -46,7 +48,7 @@ class Around:
         request_id = str(uuid.uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
         started, status, begun = time.perf_counter(), 500, False
-        most = LARGE if scope["path"].startswith(LARGE_UNDER) else SMALL
+        most = LARGE if LARGE_AT.fullmatch(f"{scope['method']} {scope['path']}") else SMALL
         taken = 0
 
         async def counted() -> Message:

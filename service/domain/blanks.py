@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
-from service.domain.facts import Accommodation, CareLeaverStatus, Fact, InTouch, Person, Responsibility
+from service.domain.facts import Accommodation, CareLeaverStatus, Fact, InTouch, Person, Responsibility, field_types
 from service.domain.suitability import is_breach
 from service.domain.undated import believed, unread
 
@@ -39,7 +39,7 @@ def kept(before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = ())
         after = replace(after, suitable=before.suitable, unacceptable=before.unacceptable)  # type: ignore[call-arg]
     filled: dict[str, Any] = {}
     born = isinstance(after, Person) and after.born_on is not None
-    for name in (f.name for f in fields(after) if f.name != "known"):
+    for name in field_types(type(after)):
         old, new = getattr(before, name), getattr(after, name)
         if old is None or new is not None or name in _ENDS or (born and name == "expected_on"):
             continue

@@ -38,7 +38,7 @@ class Topic:
     """What a campaign collects, of whom, and whose cells say "not yet collected" until it is done.
 
     `unseen` are cohorts whose rule finds nobody until the fact is there: those still to be asked about are counted.
-    `absent` are lines that say no more than that no fact is there: nobody has asked yet whether there is one.
+    `absent` are breaches that say no more than that no fact is there: they count, and say that nobody has asked yet.
     """
 
     code: str
@@ -153,23 +153,25 @@ def pending(facts: Facts, asked: Mapping[str, frozenset[str]], day: date) -> tup
 
 
 def marked(findings: Sequence[Finding], topics: Sequence[Topic]) -> list[Finding]:
-    """The findings, where one that a pending topic will answer says "not yet collected"; no danger does.
+    """The findings, where an unknown that a pending topic will answer says "not yet collected"; nothing else does.
 
-    That is an unknown, and a breach that rests on nothing but the absence of the fact the topic collects.
+    A breach that rests on nothing but the absence of the fact asked for stays one, flagged `not_yet_collected`.
     """
-    return [_marked(f) if any(_answers(topic, f) for topic in topics) else f for f in findings]
+    return [_marked(finding, topics) for finding in findings]
 
 
-def _answers(topic: Topic, finding: Finding) -> bool:
-    if finding.cohort not in topic.cohorts:
-        return False
-    nothing_held = finding.line in topic.absent and not any(fact.kind == topic.kind for fact in finding.facts)
-    return finding.state is State.UNKNOWN or (finding.state is State.OVER and nothing_held)
+def _marked(finding: Finding, topics: Sequence[Topic]) -> Finding:
+    mine = [topic for topic in topics if finding.cohort in topic.cohorts]
+    if mine and finding.state is State.UNKNOWN:
+        said = f"Not yet collected: the first load is under way. {finding.explanation}"
+        return replace(finding, line=NOT_YET_COLLECTED, explanation=said)
+    if finding.state is State.OVER and any(_rests_on_nothing(finding, topic) for topic in mine):
+        return replace(finding, flags=(*finding.flags, NOT_YET_COLLECTED))
+    return finding
 
 
-def _marked(finding: Finding) -> Finding:
-    said = f"Not yet collected: the first load is under way. {finding.explanation}"
-    return replace(finding, state=State.UNKNOWN, line=NOT_YET_COLLECTED, explanation=said)
+def _rests_on_nothing(finding: Finding, topic: Topic) -> bool:
+    return finding.line in topic.absent and not any(fact.kind == topic.kind for fact in finding.facts)
 
 
 def unseen(facts: Facts, topics: Iterable[Topic], found: Iterable[Finding], day: date, policy: Policy) -> set[str]:

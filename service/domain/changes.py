@@ -15,7 +15,8 @@ class Held:
     """What the service holds: ids of people, meanings of keys, all current versions of the kinds claimed.
 
     `former`: Eclipse id -> people who had it before it was given to somebody else. `sealed`: people adopted since,
-    whose records take nothing more.
+    whose records take nothing more. `contested`: Eclipse id -> datasets that said it means somebody else, and have
+    not taken that back.
     """
 
     people: Mapping[str, str]
@@ -25,6 +26,7 @@ class Held:
     workers: Mapping[str, Worker]
     former: Mapping[str, frozenset[str]] = field(default_factory=dict)
     sealed: frozenset[str] = frozenset()
+    contested: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 class Change(StrEnum):
@@ -42,6 +44,7 @@ class Unit:
     """What one claim changes, or what the absence of one does: applied or held as a whole.
 
     `row` is the line of the file, None for what is gone from it. `withdrawn` are versions that end without another.
+    `seals`: it is the first to say that somebody held was adopted, which closes the record for good.
     """
 
     dataset: str
@@ -53,6 +56,7 @@ class Unit:
     versions: tuple[NewVersion, ...]
     aliases: tuple[tuple[str, Source, str, str], ...] = ()
     withdrawn: tuple[str, ...] = ()
+    seals: bool = False
 
 
 @dataclass(slots=True)

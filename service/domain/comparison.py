@@ -77,15 +77,25 @@ class Comparison:
                 self._people[claim.eclipse_id] = self.plan.new_people[claim.eclipse_id] = self._new_id()
 
     def _ids_reused(self, extract: Extract) -> frozenset[str]:
-        """Eclipse ids under which the extract means somebody else than we do: nothing lands on the old person."""
-        return frozenset(
-            claim.eclipse_id
-            for claim in extract.claims
-            if isinstance(claim.value, Person)
-            and any(
-                isinstance(held, Person) and other_person(held, claim.value)
-                for held in self._by_person.get((self._people[claim.eclipse_id], Person.kind), ())
-            )
+        """Eclipse ids under which the extract means somebody else than we do: nothing lands on the old person.
+
+        What an earlier push of another dataset said of an id holds until that dataset takes it back.
+        """
+        said = [claim for claim in (*extract.claims, *extract.doubted) if isinstance(claim.value, Person)]
+        other = {claim.eclipse_id for claim in said if self._means_another(claim)}
+        agreed = {(claim.eclipse_id, claim.dataset) for claim in said if claim.eclipse_id not in other}
+        earlier = {
+            eclipse_id
+            for eclipse_id, datasets in self._held.contested.items()
+            if eclipse_id in self._held.people and any((eclipse_id, name) not in agreed for name in datasets)
+        }
+        return frozenset(other | earlier)
+
+    def _means_another(self, claim: Claim) -> bool:
+        person_id = self._people.get(claim.eclipse_id)
+        held = self._by_person.get((person_id, Person.kind), ()) if person_id else ()
+        return isinstance(claim.value, Person) and any(
+            isinstance(each, Person) and other_person(each, claim.value) for each in held
         )
 
     def _reference(self, extract: Extract) -> None:
@@ -152,8 +162,16 @@ class Comparison:
     ) -> None:  # fmt: skip
         kind = about.fact.kind if isinstance(about, NewVersion) else about.kind
         person_id = about.person_id if isinstance(about, NewVersion) else _known(about).person_id
-        self.plan.units.append(Unit(dataset, row, ref, person_id, kind, change, versions, aliases, withdrawn))
+        seals = any(self._seals(version) for version in versions)
+        self.plan.units.append(Unit(dataset, row, ref, person_id, kind, change, versions, aliases, withdrawn, seals))
         self.plan.tally[dataset, change.value] += 1
+
+    def _seals(self, version: NewVersion) -> bool:
+        """Whether this is the first to say that somebody we hold was adopted."""
+        if not isinstance(version.fact, Person) or version.fact.adopted_on is None:
+            return False
+        held = self._by_person.get((version.person_id, Person.kind), ())
+        return bool(held) and all(isinstance(each, Person) and each.adopted_on is None for each in held)
 
     def _refuse(self, claim: Claim, name: str, code: str, allowed: str) -> None:
         self.plan.refusals.append(Refusal(claim.dataset, claim.row, name, code, allowed, claim.key))
@@ -197,11 +215,15 @@ class Comparison:
         return None
 
     def _compare(self, claim: Claim, ref: str, before: Fact) -> None:
+        if not (claim.undated or claim.flags or _known(before).flags) and claim.value == before:
+            self.plan.tally[claim.dataset, "unchanged"] += 1
+            return
         value, blanked = kept(before, claim.value, undated=claim.undated, flags=claim.flags)
         known = _known(before)
         flags = tuple(sorted({*claim.flags, *blanked}))
         if claim.undated and any(getattr(value, name) != getattr(before, name) for name in before.defines):
-            ended = replace(before, ended_on=self._observed_on)  # type: ignore[call-arg]
+            over = end_of(before) is not None  # deleted at its source: that end stays
+            ended = before if over else replace(before, ended_on=self._observed_on)  # type: ignore[call-arg]
             last = self._version(
                 claim, ended, known.person_id, known.fact_id, flags=known.flags, closes=known.version_id
             )

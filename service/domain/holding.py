@@ -34,11 +34,20 @@ _LEAST = f"and at least {DEFAULT.least}"
 RULES = (
     ("table_emptied", "a full dataset says nothing any more, where we hold facts of it"),
     ("table_shrunk", f"{_SHARE} of a dataset's open facts, {_LEAST}, would be gone, blanked, ended or better"),
-    ("cohort_shrunk", f"{_SHARE} of a cohort, {_LEAST}, would leave it by what is ended or better"),
+    (
+        "cohort_shrunk",
+        f"{_SHARE} of a cohort or of those it is a part of, {_LEAST}, would leave it by what is ended or better",
+    ),
     ("person_vanished", "somebody in a cohort is gone from a dataset that it rests on, or altogether"),
+    ("would_seal", "somebody is said to have been adopted, which closes the record to everybody"),
+    ("still_waiting", "a source says again what waits already, or what was rejected less than 28 days ago"),
     ("upload_improves", "anything that a spreadsheet ends, blanks or makes better"),
 )
 """Why something waits, in words. All our own choice."""
+
+
+# Kinds of which better news entered by hand waits (`domain/second_person.py`).
+SECOND_PERSON = frozenset({"accommodation", "care_leaver_status", "missing_episode", "child_protection_plan"})
 
 
 class Reason(StrEnum):
@@ -48,6 +57,8 @@ class Reason(StrEnum):
     TABLE_SHRUNK = "table_shrunk"
     COHORT_SHRUNK = "cohort_shrunk"
     PERSON_VANISHED = "person_vanished"
+    WOULD_SEAL = "would_seal"
+    STILL_WAITING = "still_waiting"
     UPLOAD_IMPROVES = "upload_improves"
 
 
@@ -82,6 +93,7 @@ class Night:
     sizes: Mapping[str, int]
     resting: Mapping[str, frozenset[str]]
     read_as: Mapping[str, str] = field(default_factory=dict)
+    waiting: frozenset[tuple[str, str]] = frozenset()
 
     def whom(self, unit: Unit) -> str:
         """Under which id the person of a unit is read, where two records are one person."""
@@ -92,16 +104,31 @@ def subtracts(unit: Unit, effect: Effect) -> bool:
     """Whether a unit takes something away: gone, blanked, ended, or better; never where it brings worse news."""
     if unit.change in (Change.LEFT, Change.BLANKED):
         return True
+    if unit.seals:
+        return True
     if unit.change is Change.ADDED or effect is Effect.WORSE:
         return False
-    return effect is Effect.BETTER or unit.change is Change.CLOSED
+    return effect is Effect.BETTER or unit.change is Change.CLOSED or _changes_team(unit)
+
+
+def _changes_team(unit: Unit) -> bool:
+    """Another team answers for somebody: a manager would no longer see them."""
+    return unit.kind == "responsibility" and unit.change is Change.CHANGED
+
+
+def _asks_a_second_person(unit: Unit, effect: Effect) -> bool:
+    """Whether an addition by spreadsheet is better news of a kind that waits when it is entered by hand."""
+    return unit.change is Change.ADDED and effect is Effect.BETTER and unit.kind in SECOND_PERSON
 
 
 def hold(night: Night, thresholds: Thresholds = DEFAULT) -> list[Held]:
     """What waits, by dataset. Units are taken whole: what one row says is never half applied."""
     taking = {i: u for i, u in enumerate(night.units) if subtracts(u, night.effects.get(i, Effect.NEUTRAL))}
     if thresholds is EVERYTHING:
-        return _by_dataset(night.units, {i: {Reason.UPLOAD_IMPROVES} for i in taking})
+        better = {
+            i for i, u in enumerate(night.units) if _asks_a_second_person(u, night.effects.get(i, Effect.NEUTRAL))
+        }
+        return _by_dataset(night.units, {i: {Reason.UPLOAD_IMPROVES} for i in sorted(taking.keys() | better)})
     lost = Counter(unit.dataset for unit in taking.values())
     shrunk = {name for name, count in lost.items() if thresholds.passed(count, night.running.get(name, 0))}
     out = {
@@ -121,6 +148,10 @@ def hold(night: Night, thresholds: Thresholds = DEFAULT) -> list[Held]:
             why[index].add(Reason.COHORT_SHRUNK)
         if unit.change is Change.LEFT and (unit.dataset, night.whom(unit)) in missed:
             why[index].add(Reason.PERSON_VANISHED)
+        if unit.seals:
+            why[index].add(Reason.WOULD_SEAL)
+        if (unit.kind, unit.ref) in night.waiting:
+            why[index].add(Reason.STILL_WAITING)
     return _by_dataset(night.units, why)
 
 

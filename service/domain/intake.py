@@ -95,4 +95,5 @@ class Extract:
     workers: tuple[Worker, ...]
     refusals: tuple[Refusal, ...]
     rows: Mapping[str, int]
+    doubted: tuple[Claim, ...] = ()
     placeholders: frozenset[str] = frozenset()

@@ -39,7 +39,8 @@ BEGINS: dict[str, tuple[str, ...]] = {
     "missing_episode": ("started_on",),
     "permanence_plan": ("agreed_on",),
 }
-_EVENTS = {
+# Kind -> its dated events: days that have or have not come.
+EVENTS = {
     code: tuple(n for n, python in field_types(kind).items() if python is date and n not in PLANNED)
     for code, kind in KINDS.items()
 }
@@ -59,7 +60,7 @@ def as_true_by(fact: Fact, day: date, earlier: Sequence[Fact] = ()) -> Fact | No
     `earlier` are versions since replaced, oldest first: where the newest judgement (or in-touch date) lies
     after the day, the latest of theirs that does not is what had been said by then.
     """
-    ahead = [name for name in _EVENTS[fact.kind] if (when := getattr(fact, name)) is not None and when > day]
+    ahead = [name for name in EVENTS[fact.kind] if (when := getattr(fact, name)) is not None and when > day]
     if not ahead:
         return fact
     begins = next((b for name in BEGINS.get(fact.kind, ()) if (b := getattr(fact, name)) is not None), None)

@@ -25,7 +25,8 @@ def approve(
     waiting = _waiting(session, batch_id, datasets, by=by)
     held = {(c.kind, c.source_ref) for c in holds.changes(session, [each.hold_id for each in waiting])}
     compared, _, _ = weighing.compare(session, prepared, at=at)
-    units = [unit for unit in compared.units if (unit.kind, unit.ref) in held]
+    unknown = set(compared.new_people.values())  # whose id was released since: the batch is not about them any more
+    units = [u for u in compared.units if (u.kind, u.ref) in held and u.person_id not in unknown]
     audit_id = audit.note(
         session, "ingest.approve", by=by.user_id, at=at, people={unit.person_id for unit in units},
         detail={"batch_id": batch_id, "changes": len(units)},

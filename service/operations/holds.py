@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from service.domain.access import User
 from service.domain.changes import Unit
+from service.domain.dates import london_day
 from service.domain.holding import Held
 from service.errors import NotFound
 from service.operations import reports
@@ -27,7 +28,7 @@ def keep(
     """Keep the held part of a push. `datasets` are those of it that could be read: (name, full or delta).
 
     What waited of a full dataset is replaced: the push says again what still holds, and the age goes on. A delta
-    only takes away what it says anew.
+    takes over what it says anew. What is said again waits on (`still_waiting`), however little of it a push says.
     """
     waiting = [h for h in holds.waiting(session) if (h.source, h.profile) == (batch.source, batch.profile)]
     new = {held.dataset: held for held in weighed.foreseen.held}
@@ -35,10 +36,9 @@ def keep(
         earlier = [each for each in waiting if each.dataset == name]
         if mode == "full":
             _replace(session, earlier, by=by, at=at, audit_id=audit_id)
-        else:
+        elif earlier:
             refs = sorted(ref for ref in weighed.compared.said if ref.startswith(f"{name}/"))
             holds.release(session, [each.hold_id for each in earlier], refs, at=at)
-            earlier = []
         if name in new:
             since = min([each.first_held_at for each in earlier], default=at)
             _add(session, batch, new[name], since=since, at=at, audit_id=audit_id)
@@ -71,16 +71,20 @@ def waiting(session: Session, *, at: datetime) -> list[dict[str, Any]]:
     return [reports.held(each, at=at) for each in holds.waiting(session)]
 
 
-def of_batch(session: Session, batch_id: str, *, at: datetime) -> tuple[dict[str, Any], list[str]]:
+def of_batch(session: Session, batch_id: str, *, to: User, at: datetime) -> tuple[dict[str, Any], list[str]]:
     """What of a batch was held, row by row, and whom it is about. A restricted record is counted and not named."""
-    if extracts.get(session, batch_id) is None:
+    batch = extracts.get(session, batch_id)
+    if batch is None:
         raise NotFound
+    would = (batch.report or {}).get("waiting", {})
     found = holds.of_batch(session, batch_id)
     changes = holds.changes(session, [each.hold_id for each in found])
-    named = identifiers.named(session, sorted({change.person_id for change in changes}))
+    about = sorted({change.person_id for change in changes})
+    named = identifiers.named(session, about, to=to, today=london_day(at))
     rows = [
-        {"dataset": c.dataset, "row": c.row, "kind": c.kind, "change": c.change, "eclipse_id": named.get(c.person_id)}
+        {"dataset": c.dataset, "row": c.row, "kind": c.kind, "change": c.change, "eclipse_id": named.get(c.person_id),
+         "would": would.get(c.person_id, {}) if named.get(c.person_id) else {}}
         for c in changes
-    ]
+    ]  # fmt: skip
     told = {"batch_id": batch_id, "held": [reports.held(each, at=at) for each in found], "rows": rows}
-    return told, sorted({change.person_id for change in changes})
+    return told, about

@@ -15,7 +15,7 @@ from service.domain.changes import Plan, Unit
 from service.domain.dates import london_day
 from service.domain.facts import Source
 from service.domain.intake import Extract, Refusal
-from service.errors import Conflict, NotFound, OlderExtract, RunContentDiffers, Unprocessable
+from service.errors import Conflict, Expired, NotFound, OlderExtract, RunContentDiffers, Unprocessable
 from service.operations import data_quality, holds, reports
 from service.operations.weighing import Declared, Prepared, declared_of, weigh
 from service.readers import profiles
@@ -28,6 +28,7 @@ from service.store.schema import FACTS
 from service.store.types import new_id
 
 AHEAD = timedelta(minutes=5)
+STAYS_OPEN = timedelta(days=7)
 TEAMS, WORKERS = {"teams", "ssd_department"}, {"workers", "ssd_professionals"}
 MANY = 1000  # versions in one batch from which the database's idea of its tables is out of date
 
@@ -70,6 +71,7 @@ def open_batch(session: Session, manifest: Manifest, *, by: User, at: datetime) 
         digest=manifest.digest, extracted_at=manifest.extracted_at, state="open",
         manifest={"datasets": [asdict(d) for d in canonical]}, report=None, created_by=by.user_id,
     )  # fmt: skip
+    extracts.expire(session, opened_before=at - STAYS_OPEN)
     extracts.open_batch(session, batch, at=at)
     audit.note(
         session, "ingest.open", by=by.user_id, at=at, detail={"batch_id": batch.batch_id, "run_id": batch.run_id}
@@ -94,11 +96,20 @@ def _found(batch: Batch | None) -> Batch:
     return batch
 
 
+def _own(batch: Batch | None, by: User) -> Batch:
+    """A batch of one's own that can still go on: to another account it is as if it were not there."""
+    if batch is None or batch.created_by != by.user_id:
+        raise NotFound
+    if batch.state == "expired":
+        raise Expired
+    return batch
+
+
 def put_dataset(
     session: Session, batch_id: str, name: str, content: bytes | Content, *, by: User, at: datetime
 ) -> Batch:
     """Keep one dataset's bytes, if they are the ones declared. One push of a batch at a time."""
-    batch = _found(extracts.get(session, batch_id, lock=True))
+    batch = _own(extracts.get(session, batch_id, lock=True), by)
     declared = declared_of(batch).get(dataset_name(batch.profile, name))
     if declared is None:
         raise Unprocessable(("name", "not_declared", "a dataset of the manifest"))
@@ -117,6 +128,8 @@ def prepare(session: Session, batch_id: str, codes: CodeMap) -> Prepared:
     (Unprocessable) a batch of which no file can be used.
     """
     batch = _found(extracts.get(session, batch_id))
+    if batch.state == "expired":
+        raise Expired
     sent, declared = extracts.datasets(session, batch_id), declared_of(batch)
     if batch.state == "applied" and not sent:
         return Prepared(batch, Extract((), (), (), (), {}))
@@ -148,19 +161,21 @@ def _without(extract: Extract, unusable: Mapping[str, Refusal]) -> Extract:
     return replace(
         extract,
         claims=tuple(claim for claim in extract.claims if claim.dataset not in unusable),
+        doubted=tuple(claim for claim in extract.claims if claim.dataset in unusable),
         teams=() if unusable.keys() & TEAMS else extract.teams,
         workers=() if unusable.keys() & WORKERS else extract.workers,
         refusals=tuple(refusals),
     )
 
 
-def plan(session: Session, prepared: Prepared, *, to: User, at: datetime) -> dict[str, Any]:
-    """What applying the batch would do, by row and by cohort. Changes nothing."""
+def plan(session: Session, prepared: Prepared, *, to: User, at: datetime) -> tuple[dict[str, Any], list[str]]:
+    """What applying the batch would do, by row and by cohort, and the person ids it names. Changes nothing."""
     if prepared.batch.state == "applied":
-        return report(session, prepared.batch.batch_id, to=to, at=at)
+        return told(session, prepared.batch.batch_id, to=to, at=at)
     weighed = weigh(session, prepared, at=at, wholly=True)
     written = reports.written(prepared.batch, weighed, state="planned")
-    return reports.shown(session, written, (), to=to, at=at) | reports.by_row(weighed)
+    shown, named = reports.shown(session, written, (), to=to, at=at)
+    return shown | reports.by_row(weighed), named
 
 
 def apply(session: Session, prepared: Prepared, *, by: User, at: datetime) -> dict[str, Any]:
@@ -168,7 +183,7 @@ def apply(session: Session, prepared: Prepared, *, by: User, at: datetime) -> di
 
     Applied before: the same report.
     """
-    batch = _found(extracts.get(session, prepared.batch.batch_id, lock=True))
+    batch = _own(extracts.get(session, prepared.batch.batch_id, lock=True), by)
     if batch.state == "applied":
         return report(session, batch.batch_id, to=by, at=at)
     declared = tuple(declared_of(batch).values())
@@ -222,8 +237,14 @@ def take(session: Session, units: Sequence[Unit], *, by: User, at: datetime, aud
 
 
 def report(session: Session, batch_id: str, *, to: User, at: datetime) -> dict[str, Any]:
-    """What came of a batch, and how it stands with what was held; before it is applied, what it declares."""
+    """As `told`, without whom it names."""
+    return told(session, batch_id, to=to, at=at)[0]
+
+
+def told(session: Session, batch_id: str, *, to: User, at: datetime) -> tuple[dict[str, Any], list[str]]:
+    """What came of a batch and of what was held (before it is applied: what it declares), and who is named in it."""
     batch = _found(extracts.get(session, batch_id))
     if not batch.report:
-        return reports.heading(batch, batch.state) | {"datasets": list(batch.manifest["datasets"]), "refusals": []}
+        declared = {"datasets": list(batch.manifest["datasets"]), "refusals": []}
+        return reports.heading(batch, batch.state) | declared, []
     return reports.shown(session, batch.report, kept.of_batch(session, batch_id), to=to, at=at)

@@ -11,6 +11,7 @@ from sqlmodel import Session
 from service.domain.access import DECIDES_HELD, Permission, User
 from service.domain.changes import Change, Plan
 from service.domain.data_quality import owner, reason
+from service.domain.dates import london_day
 from service.domain.foreseeing import Foreseen
 from service.domain.foresight import Movement
 from service.domain.intake import Refusal
@@ -71,6 +72,7 @@ def written(batch: Batch, weighed: Weighed, *, state: str) -> dict[str, Any]:
             for held in foreseen.held
         ],
         "moved": {person: dict(moves) for person, moves in foreseen.moved.items()},
+        "waiting": {person: dict(moves) for person, moves in foreseen.waiting.items()},
     }  # fmt: skip
 
 
@@ -153,13 +155,14 @@ def _by_cohort(moved: Mapping[str, Mapping[str, Any]]) -> dict[str, Counter[Any]
 
 def shown(
     session: Session, kept: Mapping[str, Any], waiting: Sequence[Hold], *, to: User, at: datetime
-) -> dict[str, Any]:
-    """A kept report as `to` may see it now: what waits with its age, and who moves for those who decide."""
-    told = {name: value for name, value in kept.items() if name not in ("moved", "would_hold")}
+) -> tuple[dict[str, Any], list[str]]:
+    """A kept report as `to` may see it now, and the person ids it names: who moves, for those who decide alone."""
+    told = {name: value for name, value in kept.items() if name not in ("moved", "waiting", "would_hold")}
     told["held"] = [held(each, at=at) for each in waiting] if kept["state"] != "planned" else kept["would_hold"]
-    if to.may(Permission.DECIDE_HELD):
-        told["cohorts"] = _with_people(session, kept, at=at)
-    return told
+    if not to.may(Permission.DECIDE_HELD):
+        return told, []
+    told["cohorts"], named = _with_people(session, kept, to=to, at=at)
+    return told, named
 
 
 def held(each: Hold, *, at: datetime) -> dict[str, Any]:
@@ -174,13 +177,16 @@ def held(each: Hold, *, at: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _with_people(session: Session, kept: Mapping[str, Any], *, at: datetime) -> list[dict[str, Any]]:
-    """Movements with who moves, by Eclipse id; a restricted record is counted and not named."""
-    named = identifiers.named(session, list(kept["moved"])[:PEOPLE_SHOWN])
+def _with_people(
+    session: Session, kept: Mapping[str, Any], *, to: User, at: datetime
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Movements with who moves, by Eclipse id, and their person ids; a restricted record is counted and not named."""
+    named = identifiers.named(session, list(kept["moved"])[:PEOPLE_SHOWN], to=to, today=london_day(at))
     by_cohort: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for person_id, moves in kept["moved"].items():
         who = named.get(person_id)
         for cohort, movement in moves.items():
             if who is not None:
                 by_cohort[cohort].append({"eclipse_id": who, "movement": movement})
-    return [cohort | {"people": by_cohort[cohort["cohort"]]} for cohort in kept["cohorts"]]
+    cohorts = [cohort | {"people": by_cohort[cohort["cohort"]]} for cohort in kept["cohorts"]]
+    return cohorts, sorted(person_id for person_id, who in named.items() if who is not None)

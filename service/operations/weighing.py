@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
@@ -17,9 +17,12 @@ from service.domain.holding import DEFAULT, EVERYTHING
 from service.domain.intake import Extract
 from service.domain.viewpoint import Viewpoint
 from service.operations.reports import Weighed
-from service.store import facts, identifiers, intake, merges, people, reference
+from service.store import facts, holds, identifiers, intake, issues, merges, people, reference
 from service.store.extracts import Batch
 from service.store.types import new_ids
+
+REMEMBERED = timedelta(days=28)
+"""How long what was rejected, and is said again, waits again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ def compare(session: Session, prepared: Prepared, *, at: datetime) -> tuple[Plan
         workers=reference.workers(session),
         former=former,
         sealed=identifiers.sealed(session),
+        contested=issues.contested(session, batch.source),
     )
     full = frozenset(d.name for d in declared.values() if d.mode == "full")
     observed_on = london_day(batch.extracted_at)
@@ -82,8 +86,9 @@ def weigh(session: Session, prepared: Prepared, *, at: datetime, wholly: bool) -
     compared, held, kinds = compare(session, prepared, at=at)
     if not (compared.units or compared.workers):
         return Weighed(compared, NOTHING)
-    adds = all(unit.change is Change.ADDED for unit in compared.units) and not compared.workers
-    if adds and not wholly:
+    adds = all(unit.change is Change.ADDED and not unit.seals for unit in compared.units) and not compared.workers
+    uploaded = prepared.batch.source is Source.UPLOAD
+    if adds and not (wholly or uploaded):
         return Weighed(compared, NOTHING, foreseen_cohorts=False)
     view = Viewpoint(london_day(at), at)
     everybody: set[str] = set(session.scalars(facts.in_view(view)))
@@ -92,8 +97,10 @@ def weigh(session: Session, prepared: Prepared, *, at: datetime, wholly: bool) -
         each.from_person_id: each.into_person_id for each in merges.everything(session) if each.superseded_at is None
     }
     everybody |= {one for pair in read_as.items() for one in pair}
-    stands = _ground(session, held, kinds, everybody, view, read_as)
-    uploaded = prepared.batch.source is Source.UPLOAD
+    stands = replace(
+        _ground(session, held, kinds, everybody, view, read_as),
+        waiting=holds.undecided(session, prepared.batch.source, prepared.batch.profile, since=at - REMEMBERED),
+    )
     thresholds = EVERYTHING if uploaded else DEFAULT
     return Weighed(compared, foresee(stands, compared, thresholds=thresholds, at=at))
 

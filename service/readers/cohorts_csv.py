@@ -1,11 +1,7 @@
 """The `cohorts` profile: our own files, for what the sector's formats lack; their columns follow the facts' fields."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from enum import Enum
-from types import NoneType
-from typing import Any, get_args, get_type_hints
 
 from service.domain import contact
 from service.domain.facts import (
@@ -21,53 +17,10 @@ from service.domain.facts import (
 )
 from service.domain.intake import Claim, Extract, Team, Worker
 from service.readers import cells, front_door, tables
+from service.readers.columns import Column, Present, columns_of, given, present
 from service.readers.content import Content
 from service.readers.mapping import CodeMap
 from service.readers.rows import Reading, Row, taken
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of one of our files: its name, the field it fills, how a cell is read, whether it must be there."""
-
-    name: str
-    field: str
-    read: Callable[[Row, str, str], Any]
-    allowed: str
-    required: bool = False
-
-
-def _enum(kind: type[Enum]) -> tuple[Callable[[Row, str, str], Any], str]:
-    reader = cells.member(kind)
-    return lambda row, name, field: row.read(name, field, reader), ", ".join(str(item.value) for item in kind)
-
-
-_READERS: dict[type, tuple[Callable[[Row, str, str], Any], str]] = {
-    str: (Row.text, "text"),
-    bool: (Row.yes, "yes, no"),
-    int: (Row.whole, "a whole number"),
-    date: (Row.day, cells.DAY_ALLOWED),
-    datetime: (Row.moment, cells.MOMENT_ALLOWED),
-}
-
-
-def columns_of(kind: type[Fact], names: Mapping[str, str] | None = None) -> tuple[Column, ...]:
-    """A column for each field of a kind of fact, by the field's name or by `names[field]`."""
-    hints = get_type_hints(kind)
-    found: list[Column] = []
-    for field in fields(kind):
-        if field.name == "known":
-            continue
-        typed = next(
-            option for option in (get_args(hints[field.name]) or (hints[field.name],)) if option is not NoneType
-        )
-        read, allowed = _enum(typed) if issubclass(typed, Enum) else _READERS[typed]
-        if field.name.endswith(("_ref", "team_code")):
-            read, allowed = Row.ident, "an id"
-        name = (names or {}).get(field.name, field.name)
-        found.append(Column(name, field.name, read, allowed, required=field.default is MISSING))
-    return tuple(found)
-
 
 CIN_NAMES = {
     "started_on": "PPStartDate",
@@ -139,7 +92,8 @@ def read(datasets: Mapping[str, Content], mapping: CodeMap, extracted_at: dateti
             refusals += unusable
             continue
         rows = Reading(name, table)
-        items += _values(name, rows, _present(name, table), mapping, extracted_at)
+        columns = PERSON if name == "people" else FACTS[name][2] if name in FACTS else ()
+        items += _values(name, rows, present(columns, table), mapping, extracted_at)
         refusals += rows.refusals
         placeholders |= {name} if rows.placeholder else set()
     return Extract(
@@ -152,21 +106,8 @@ def read(datasets: Mapping[str, Content], mapping: CodeMap, extracted_at: dateti
     )
 
 
-Present = Sequence[tuple[Column, str, dict[str, Any]]]
-"""Columns to read in a file, each with its name there and what its cells were found to say: most say little else."""
-
-_KEPT = 2000
-
-
-def _present(dataset: str, table: tables.Table) -> Present:
-    """The columns of a file that there is anything to read of: those it has, and those it must have."""
-    columns = PERSON if dataset == "people" else FACTS[dataset][2] if dataset in FACTS else ()
-    named = [(column, column.name.lower()) for column in columns]
-    return [(column, name, {}) for column, name in named if column.required or name in table.columns]
-
-
 def _values(
-    dataset: str, rows: Iterable[Row], present: Present, mapping: CodeMap, extracted_at: datetime
+    dataset: str, rows: Iterable[Row], named: Present, mapping: CodeMap, extracted_at: datetime
 ) -> Sequence[Claim | Team | Worker]:
     if dataset == "teams":
         return taken(rows, lambda row: [_team(row)], "team_id")
@@ -174,8 +115,8 @@ def _values(
         return taken(rows, lambda row: [_worker(row)], "worker_id")
     if dataset == "people":
         on = extracted_at.astimezone(cells.LONDON).date()
-        return taken(rows, lambda row: _person(row, present, on), "eclipse_id")
-    return taken(rows, lambda row: [_fact(dataset, row, present, mapping, extracted_at)], FACTS[dataset][1])
+        return taken(rows, lambda row: _person(row, named, on), "eclipse_id")
+    return taken(rows, lambda row: [_fact(dataset, row, named, mapping, extracted_at)], FACTS[dataset][1])
 
 
 def _team(row: Row) -> Team:
@@ -199,10 +140,10 @@ def _worker(row: Row) -> Worker:
     )
 
 
-def _person(row: Row, present: Present, extracted_on: date) -> list[Claim]:
+def _person(row: Row, named: Present, extracted_on: date) -> list[Claim]:
     """Who somebody is, and which team answers for them from which day: each when the row says something of it."""
     row.key = row.must_ident("eclipse_id")
-    person = Person(**_given(row, present))
+    person = Person(**given(row, named))
     if person.born_on is not None and person.born_on > extracted_on:
         row.refuse("born_on", "in_the_future", "a day up to the extract; an unborn child has expected_on instead")
     answers = Responsibility(
@@ -216,33 +157,16 @@ def _person(row: Row, present: Present, extracted_on: date) -> list[Claim]:
     return claims
 
 
-def _given(row: Row, present: Present) -> dict[str, Any]:
-    """The fields that a row fills. A required one that is empty is refused, and stands in as None."""
-    found: dict[str, Any] = {}
-    for column, name, kept in present:
-        text = row.texts.get(name, "")
-        value = kept.get(text)
-        if value is None and text:
-            value = column.read(row, column.name, column.field)
-            if value is not None and len(kept) < _KEPT:
-                kept[text] = value
-        if value is None and column.required:
-            row.must(column.name, value, True, column.allowed)
-        if value is not None or column.required:
-            found[column.field] = value
-    return found
-
-
-def _fact(dataset: str, row: Row, present: Present, mapping: CodeMap, extracted_at: datetime) -> Claim:
+def _fact(dataset: str, row: Row, named: Present, mapping: CodeMap, extracted_at: datetime) -> Claim:
     kind, key, _ = FACTS[dataset]
     row.key = row.must_ident(key)
     person_id = row.must_ident("eclipse_id")
-    given = _given(row, present)
+    found = given(row, named)
     if dataset == "pre_proceedings":
-        given["outcome"] = row.mapped("PPOutcome", "outcome", mapping.pre_proceedings_outcomes.find)
+        found["outcome"] = row.mapped("PPOutcome", "outcome", mapping.pre_proceedings_outcomes.find)
     if dataset == "accommodation":
-        given["code"] = row.mapped("code", "code", mapping.accommodation.find)
-    value = kind(**given)
+        found["code"] = row.mapped("code", "code", mapping.accommodation.find)
+    value = kind(**found)
     _check(row, value, extracted_at)
     undated = isinstance(value, Accommodation) and value.started_on is None and value.ended_on is None
     return row.claim(person_id, value, undated=undated)

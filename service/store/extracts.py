@@ -22,7 +22,7 @@ CHUNK = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One push. `state` is open, planned or applied; `manifest` is what was declared; `report` what came of it."""
+    """One push. `state` is open, expired or applied; `manifest` is what was declared; `report` what came of it."""
 
     batch_id: str
     profile: str
@@ -68,6 +68,15 @@ def open_batch(session: Session, new: Batch, *, at: datetime) -> None:
     values = {name: getattr(new, name) for name in ("batch_id", "profile", "source", "run_id", "digest", "extracted_at",
                                                     "state", "created_by")}  # fmt: skip
     session.execute(insert(batch).values(**values, manifest=json.dumps(new.manifest), recorded_at=at))
+
+
+def expire(session: Session, *, opened_before: datetime) -> None:
+    """Let the bytes go of batches opened before this moment and still open; nobody can apply them any more."""
+    left = (batch.c.state == "open") & (batch.c.recorded_at < opened_before)
+    session.execute(update(batch).where(left).values(state="expired"))
+    gone = select(batch.c.batch_id).where(batch.c.state == "expired")
+    for table in (batch_chunk, batch_dataset):
+        session.execute(delete(table).where(table.c.batch_id.in_(gone)))
 
 
 @dataclass(frozen=True, slots=True)

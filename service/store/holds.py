@@ -125,6 +125,24 @@ def changes(session: Session, hold_ids: Collection[str]) -> list[HeldChange]:
     return [HeldChange(*row) for row in session.execute(query)]
 
 
+def undecided(session: Session, source: Source, profile: str, *, since: datetime) -> frozenset[tuple[str, str]]:
+    """(kind, key) of what waits of a source, or was rejected since a moment and not approved after."""
+    query = (
+        select(held_change.c.kind, held_change.c.source_ref, hold_decision.c.decision)
+        .join(hold, hold.c.hold_id == held_change.c.hold_id)
+        .outerjoin(hold_decision, hold_decision.c.hold_id == hold.c.hold_id)
+        .where(
+            hold.c.source == source,
+            hold.c.profile == profile,
+            held_change.c.superseded_at.is_(None),
+            or_(hold_decision.c.decision.is_(None), hold_decision.c.recorded_at >= since),
+        )
+        .order_by(hold.c.recorded_at, hold.c.hold_id)
+    )
+    last = {(kind, ref): decision for kind, ref, decision in session.execute(query)}
+    return frozenset(key for key, decision in last.items() if decision in (None, "rejected"))
+
+
 def people_concerned(session: Session, moment: datetime | None = None) -> frozenset[str]:
     """Ids of everybody of whom something waited at a moment."""
     decided = select(hold_decision.c.hold_id)

@@ -6,7 +6,8 @@ from datetime import date, datetime
 from sqlalchemy import select, union, update
 from sqlmodel import Session
 
-from service.store import facts, merges, users
+from service.domain.access import User
+from service.store import facts, merges, people, users
 from service.store.record import current
 from service.store.schema import FACTS, person, person_identifier
 
@@ -48,8 +49,8 @@ def sealed(session: Session) -> frozenset[str]:
     return frozenset(session.scalars(union(adopted, merges.one_with(adopted))))
 
 
-def named(session: Session, person_ids: Collection[str]) -> dict[str, str | None]:
-    """Person id -> Eclipse id, without restricted and sealed people. For those who decide about pushes."""
+def named(session: Session, person_ids: Collection[str], *, to: User, today: date) -> dict[str, str | None]:
+    """Person id -> Eclipse id of those in `to`'s scope, without restricted and sealed people."""
     hidden = select(person.c.person_id).where(person.c.restricted | person.c.sealed_at.is_not(None))
     query = (
         select(person.c.person_id, person_identifier.c.eclipse_id)
@@ -58,6 +59,7 @@ def named(session: Session, person_ids: Collection[str]) -> dict[str, str | None
         )
         .where(
             facts.among(session, person.c.person_id, person_ids),
+            people.seen_by(to, today),
             person.c.person_id.not_in(hidden),
             person.c.person_id.not_in(merges.one_with(hidden)),
         )

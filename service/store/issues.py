@@ -207,3 +207,17 @@ def counted(session: Session, user: User, today: date) -> list[tuple[str, str, s
     columns = [*keys, owned, row_issue.c.doubtful, func.count().label("how_many"), func.min(row_issue.c.recorded_at)]
     query = _open(user, today, Filters(), columns, answers).group_by(*keys, owned, row_issue.c.doubtful)
     return [(row[0].value, *row[1:]) for row in session.execute(query.order_by(*keys))]
+
+
+def contested(session: Session, source: Source) -> dict[str, frozenset[str]]:
+    """Eclipse id -> datasets that say, and have not taken back, that it means somebody else than we hold."""
+    found: dict[str, set[str]] = {}
+    query = select(row_issue.c.key, row_issue.c.dataset).where(
+        row_issue.c.source == source,
+        row_issue.c.code == "id_reused",
+        row_issue.c.dataset.in_(("people", "ssd_person")),
+        current(row_issue),
+    )
+    for key, dataset in session.execute(query):
+        found.setdefault(key, set()).add(dataset)
+    return {key: frozenset(datasets) for key, datasets in found.items()}

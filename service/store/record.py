@@ -63,8 +63,9 @@ def gather_statistics(session: Session, added: Mapping[str, int]) -> None:
     """
     if session.get_bind().dialect.name != "postgresql":
         return
-    known = select(column("relname"), column("reltuples")).select_from(table("pg_class"))
-    sizes = dict(session.execute(known.where(column("oid").in_([func.to_regclass(name) for name in added]))).all())
+    known = table("pg_class", column("relname"), column("reltuples"), column("oid"))
+    theirs = known.c.oid.in_([func.to_regclass(name) for name in added])
+    sizes = dict(session.execute(select(known.c.relname, known.c.reltuples).where(theirs)).all())
     for name, rows in sorted(added.items()):
         if rows and rows >= GROWN * sizes.get(name, 0):
             session.execute(text(f"ANALYZE {name}"))

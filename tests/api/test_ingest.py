@@ -1,9 +1,11 @@
 """A push over HTTP: manifest, datasets, plan, apply, report; what repeats change, and who may."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from service.domain.access import Role, ScopeKind
 from service.domain.facts import KINDS
 from service.store.schema import FACTS, batch, batch_dataset, watermark
 from tests.village import Village, codes, cohorts_files, manifest, push, sheet, ssd_files
@@ -103,6 +105,11 @@ def test_an_extract_of_tomorrow_is_refused(village: Village) -> None:
         ({"profile": "annex_a"}, "profile"),
         ({"source": "api"}, "source"),
         ({"run_id": ""}, "run_id"),
+        ({"run_id": "ssd\nlevel=error"}, "run_id"),
+        ({"run_id": "ssd-9\n"}, "run_id"),
+        ({"run_id": "\u001b[2J"}, "run_id"),
+        ({"run_id": "ssd\u2028"}, "run_id"),
+        ({"source": "upload"}, "source"),
         ({"extracted_at": "2020-07-31T02:00:00"}, "extracted_at"),
         ({"extracted_at": "0001-01-01T00:00:00+14:00"}, "extracted_at"),
         ({"datasets": []}, "datasets"),
@@ -181,8 +188,9 @@ def test_nobody_else_pushes(village: Village, who: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (403, "not_permitted")
     here = opened(village, said)
     assert sent(village, here, "ssd_person", b"pers_person_id\n", **CSV).status_code == 200
-    for what in ("plan", "apply"):
-        assert call(village, here, what, who).status_code == 403
+    assert call(village, here, "apply", who).status_code == 403
+    reads = village.get(who, f"{here}/report").status_code
+    assert call(village, here, "plan", who).status_code == reads, "who may read what came of it may read what would"
 
 
 def test_ndjson_is_taken_as_well(village: Village) -> None:
@@ -248,6 +256,70 @@ def test_a_decision_says_why_and_names_what_waits(village: Village) -> None:
         refused = village.post("head", f"{here}/approve", body)
         assert (refused.status_code, [path for path, _ in codes(refused)]) == (422, [field])
     assert village.post("head", f"{BATCHES}/none/approve", {"reason": "Checked"}).status_code == 404
+
+
+def test_whoever_is_named_in_a_report_or_a_plan_is_in_the_audit(village: Village) -> None:
+    better = cohorts_files()["accommodation"].replace(b"2020-05-06,no", b"2020-05-06,yes")
+    said = manifest("cohorts", "named", "2020-07-31T04:00:00Z", {"accommodation": better})
+    here = opened(village, said)
+    sent(village, here, "accommodation", better, **CSV)
+    for what in ("plan", "report"):
+        before = village.audit()
+        answer = call(village, here, what, "performance_analyst") if what == "plan" else village.get(
+            "performance_analyst", f"{here}/{what}")  # fmt: skip
+        assert answer.status_code == 200, answer.text
+        named = {who["eclipse_id"] for cohort in answer.json()["cohorts"] for who in cohort["people"]}
+        (entry,) = village.noted(before)
+        assert named, answer.text
+        assert village.shown_in(entry) == {village.ids[each] for each in named}
+        call(village, here, "apply")
+    before = village.audit()
+    assert "EX1" not in call(village, here, "plan").text
+    assert [village.shown_in(entry) for entry in village.noted(before)] == [set()], "the pusher is named nobody"
+
+
+def test_nobody_outside_the_readers_scope_is_named(village: Village) -> None:
+    village.tokens["northern_analyst"] = village.sign_in(
+        Role.PERFORMANCE_ANALYST, scope=ScopeKind.LOCALITY, code="north"
+    )  # fmt: skip
+    here, _ = emptied(village)
+    assert "EX1" in village.get("performance_analyst", f"{here}/held").text
+    for what in ("held", "report"):
+        answer = village.get("northern_analyst", f"{here}/{what}")
+        assert (answer.status_code, "EX1" in answer.text) == (200, False)
+    assert "NO1" in village.get("northern_analyst", f"{here}/held").text
+
+
+def test_a_batch_belongs_to_the_account_that_opened_it(village: Village) -> None:
+    body = b"pers_person_id\nEX1\n"
+    here = opened(village, manifest("ssd", "ssd-2", "2020-07-31T03:00:00Z", {"ssd_person": body}))
+    village.tokens["other_robot"] = village.sign_in(Role.INTEGRATION)
+    there = village.client.put(
+        f"{here}/datasets/ssd_person", content=body, headers=village.headers("other_robot", **CSV)
+    )
+    assert (there.status_code, there.json()["code"]) == (404, "not_found")
+    assert sent(village, here, "ssd_person", body, **CSV).status_code == 200
+    assert call(village, here, "apply", "other_robot").status_code == 404
+    assert call(village, here, "plan", "other_robot").status_code == 200
+    assert village.get("other_robot", f"{here}/report").json()["state"] == "open"
+    assert call(village, here, "apply").status_code == 200
+
+
+def test_a_batch_left_open_for_a_week_lets_its_bytes_go(village: Village) -> None:
+    body = b"pers_person_id\nEX1\n"
+    here = opened(village, manifest("ssd", "ssd-2", "2020-07-31T03:00:00Z", {"ssd_person": body}))
+    sent(village, here, "ssd_person", body, **CSV)
+    kept = village.held(batch_dataset)
+    village.clock.now += timedelta(days=7)
+    village.tokens.pop("robot")
+    opened(village, manifest("ssd", "ssd-3", "2020-08-07T03:00:00Z", {"ssd_person": body}))
+    assert village.held(batch_dataset) == kept, "seven days to the minute are not more than seven"
+    village.clock.now += timedelta(minutes=1)
+    opened(village, manifest("ssd", "ssd-4", "2020-08-07T04:00:00Z", {"ssd_person": body}))
+    assert village.held(batch_dataset) == kept - 1
+    assert village.get("robot", f"{here}/report").json()["state"] == "expired"
+    for answer in (sent(village, here, "ssd_person", body, **CSV), call(village, here, "apply")):
+        assert (answer.status_code, answer.json()["code"]) == (409, "expired")
 
 
 def test_every_step_of_a_push_is_audited(village: Village) -> None:

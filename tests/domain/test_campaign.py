@@ -205,14 +205,18 @@ def test_an_id_is_always_its_persons_and_stays_what_it_was(eclipse_id: str, give
     assert id_of("somebody else", given_id, begins) != first or eclipse_id == "somebody else"
 
 
-def test_no_plan_is_no_breach_while_nobody_has_asked_for_one() -> None:
-    """Entered in January, past the second review: with a plan not yet recorded it is over, asked about or not."""
+def test_no_plan_is_a_breach_and_counts_while_nobody_has_asked_for_one() -> None:
+    """Entered in January, past the second review: over, asked about or not; the row says that nobody has asked yet."""
     in_care = {"periods_of_care": (a_period("2020-01-06"),), "cla_reviews": cla_reviews("2020-02-03", "2020-05-01")}
     asked = {"permanence": frozenset({"p"})}
     nothing, agreed = child(**in_care), child(**in_care, permanence_plans=(a_permanence_plan("2020-05-04", None),))
-    found = table(told([nothing]), "no_permanence_plan")
-    assert (found.count, found.not_yet_collected, dict(found.lines)["none_agreed"]) == (1, 0, 1)
-    found = table(told([nothing], asked=asked), "no_permanence_plan")
-    assert (found.count, found.unknown, found.not_yet_collected, len(found.rows)) == (0, 0, 1, 1)
+    before, during = (table(told([nothing], asked=each), "no_permanence_plan") for each in ({}, asked))
+    assert (before.count, before.unknown, before.not_yet_collected) == (1, 0, 0)
+    assert (during.count, during.unknown, during.not_yet_collected) == (1, 0, 0)
+    assert during.lines == before.lines == (("none_agreed", 1),)
+    (one,), (other,) = before.rows, during.rows
+    assert NOT_YET_COLLECTED not in one.finding.flags
+    assert other.finding == replace(one.finding, flags=(*one.finding.flags, NOT_YET_COLLECTED))
     found = table(told([agreed], asked=asked), "no_permanence_plan")
     assert (found.count, found.not_yet_collected, dict(found.lines)) == (1, 0, {"agreed_not_recorded": 1})
+    assert NOT_YET_COLLECTED not in found.rows[0].finding.flags

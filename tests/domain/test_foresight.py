@@ -3,12 +3,13 @@
 import pytest
 
 from service.domain.clocks import State
-from service.domain.foresight import Effect, Movement, Place, effect, movements
+from service.domain.foresight import Effect, Movement, Place, effect, movements, over_days
 
 DANGER, UNKNOWN, OVER = Place(State.DANGER, None), Place(State.UNKNOWN, None), Place(State.OVER, 10)
 NEAR = Place(State.APPROACHING, None)
 FEWER = Place(State.OVER, 3)
 MORE = Place(State.OVER, 30)
+MEMBER = Place(None)
 
 
 @pytest.mark.parametrize(
@@ -48,9 +49,15 @@ def test_how_a_person_moves(was: Place | None, now: Place | None, moved: Movemen
         pytest.param(
             {"a": OVER}, {"b": UNKNOWN}, Effect.WORSE, id="out of one, and unknown in another, which is graver"
         ),
+        pytest.param({"a": OVER}, {"b": OVER}, Effect.WORSE, id="out of one, into another as bad: new trouble"),
         pytest.param(
-            {"a": OVER}, {"b": OVER}, Effect.BETTER, id="out of one, into another as bad: somebody should look"
+            {"a": DANGER}, {"b": OVER}, Effect.BETTER, id="out of danger into a breach: danger stays until seen"
         ),
+        pytest.param({"of a": MEMBER}, {}, Effect.BETTER, id="out of the population: on no list, whatever happens"),
+        pytest.param(
+            {"of a": MEMBER}, {"of b": MEMBER, "b": UNKNOWN}, Effect.WORSE, id="into another, and unknown there"
+        ),
+        pytest.param({}, {"of a": MEMBER}, Effect.WORSE, id="into a population is no comfort"),
         pytest.param({}, {"b": OVER}, Effect.WORSE, id="into a cohort"),
         pytest.param({"a": UNKNOWN}, {"a": OVER}, Effect.WORSE, id="known at last, and bad"),
         pytest.param({"a": OVER}, {"a": FEWER}, Effect.BETTER, id="fewer days over"),
@@ -60,3 +67,17 @@ def test_how_a_person_moves(was: Place | None, now: Place | None, moved: Movemen
 )
 def test_what_a_change_does_to_a_person(before: dict[str, Place], after: dict[str, Place], found: Effect) -> None:
     assert effect(before, after) is found
+
+
+@pytest.mark.parametrize(
+    ("by_day", "found"),
+    [
+        ([Effect.NEUTRAL, Effect.BETTER], Effect.BETTER),
+        ([Effect.WORSE, Effect.BETTER], Effect.WORSE),
+        ([Effect.NEUTRAL, Effect.WORSE, Effect.BETTER], Effect.BETTER),
+        ([Effect.NEUTRAL, Effect.WORSE], Effect.WORSE),
+        ([Effect.NEUTRAL, Effect.NEUTRAL], Effect.NEUTRAL),
+    ],
+)
+def test_what_ends_today_is_missed_tomorrow(by_day: list[Effect], found: Effect) -> None:
+    assert over_days(by_day) is found

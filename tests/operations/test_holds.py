@@ -241,7 +241,7 @@ def test_the_rows_that_wait_are_listed_and_restricted_people_only_counted(forty:
     forty.restrict("M00")
     report = forty.night("2020-07-07T01:00", *USUAL, *table(bad=1, until=39))
     with reading(forty.engine) as session:
-        told, people = holds.of_batch(session, batch_of(report), at=forty.clock())
+        told, people = holds.of_batch(session, batch_of(report), to=ANALYST, at=forty.clock())
     assert len(told["rows"]) == 11
     assert {(row["change"], row["row"] is None) for row in told["rows"]} == {
         ("changed", False),
@@ -252,7 +252,7 @@ def test_the_rows_that_wait_are_listed_and_restricted_people_only_counted(forty:
     forty.on("2020-07-08T01:00").night("2020-07-08T01:00", *USUAL, *table()[1:])
     (again,) = waiting(forty)
     with reading(forty.engine) as session:
-        told, _ = holds.of_batch(session, again["batch_id"], at=forty.clock())
+        told, _ = holds.of_batch(session, again["batch_id"], to=ANALYST, at=forty.clock())
     assert {row["eclipse_id"] for row in told["rows"]} == {None}
 
 
@@ -308,3 +308,78 @@ def test_a_record_of_somebody_in_a_cohort_is_missed_whichever_of_their_two_it_is
     report = forty.night("2020-07-07T01:00", *USUAL, *table()[:20], *table()[21:])
     assert held(report) == [("ssd_care_leavers", ["person_vanished"], 2, 1)]
     assert forty.table().count == 10
+
+
+def qualifying(m: str, bad: bool) -> str:
+    return leaver(m, "S" if bad else "U", "2" if bad else "1", eligibility="Qualifying")
+
+
+def test_a_change_that_takes_effect_tomorrow_is_weighed_today(forty: Council) -> None:
+    """The old status has today as its last day: tomorrow nobody would be a care leaver served."""
+    report = forty.night("2020-07-07T01:00", *USUAL, *(qualifying(m, i < 10) for i, m in enumerate(MANY)))
+    assert held(report) == [("ssd_care_leavers", ["table_shrunk", "cohort_shrunk"], 40, 40)]
+    after = forty.on("2020-07-09T09:00").table()
+    assert (after.count, after.of) == (10, 43)
+
+
+def test_people_who_are_fine_do_not_leave_the_population_unseen(forty: Council) -> None:
+    """Thirty who are in no cohort are said to have died: nobody moves today, and none would ever be late again."""
+    dead = "eclipse_id,forename,surname,born_on,team_id,responsible_from,died_on\n" + "".join(
+        f"{m},Demo,Demo-{m},2001-05-01,exeter_1,2019-05-01,2020-07-06\n" for m in MANY[10:]
+    )
+    report = forty.on("2020-07-07T01:00").push("cohorts", {"people": dead}, mode="delta")
+    assert [(h["dataset"], h["people"]) for h in report["held"]] == [("people", 30)]
+    assert forty.table().of == 43
+
+
+def test_an_adoption_is_always_seen_by_somebody_first(forty: Council) -> None:
+    adopted = "eclipse_id,adopted_on\nM30,2020-07-01\n"
+    report = forty.on("2020-07-07T01:00").push("cohorts", {"people": adopted}, mode="delta")
+    assert held(report) == [("people", ["would_seal"], 1, 1)]
+    assert forty.id_of("M30")
+    assert forty.standing("M30").person.adopted_on is None
+    forty.approved(batch_of(report))
+    assert forty.table().of == 42
+
+
+def test_both_workers_of_everybody_leaving_is_bad_news_together(forty: Council) -> None:
+    twice = INVOLVEMENTS + "".join(f"{n}{m},{m},W{n},PA,exeter_1,2019-05-01,\n" for m in MANY for n in (1, 2))
+    forty.on("2020-07-06T02:00").push("ssd", {"ssd_involvements": twice})
+    before = forty.table("unallocated").count
+    ended = twice.replace("2019-05-01,\n", "2019-05-01,2020-07-06\n")
+    forty.on("2020-07-07T01:00").push("ssd", {"ssd_involvements": ended})
+    assert forty.table("unallocated").count == before + 40
+
+
+def test_what_waits_is_not_taken_in_slices(forty: Council) -> None:
+    forty.night("2020-07-07T01:00", *USUAL, *table(bad=1))
+    for hour in range(2, 6):
+        pair = [leaver(MANY[n]) for n in (2 * hour - 3, 2 * hour - 2)]
+        report = forty.night(f"2020-07-07T{hour:02}:00", *pair, mode="delta")
+        assert held(report) == [("ssd_care_leavers", ["still_waiting"], 2, 2)]
+    assert forty.table().count == 10
+    assert {told["since"] for told in waiting(forty)} == {moment("2020-07-07T01:00")}
+    for told in waiting(forty):
+        forty.rejected(told["batch_id"])
+    assert held(forty.night("2020-07-08T01:00", leaver("M01"), leaver("M02"), mode="delta")) != [], "rejected yesterday"
+
+
+def test_an_id_that_one_table_says_is_somebody_else_brings_nothing_from_another(forty: Council) -> None:
+    other = "eclipse_id,forename,surname,born_on\nM00,Nova,Elsewhere,2004-09-09\n"
+    refused = forty.on("2020-07-07T01:00").push("cohorts", {"people": other}, mode="delta")
+    assert [r["code"] for r in refused["refusals"]] == ["id_reused"]
+    report = forty.night("2020-07-07T02:00", *USUAL, leaver("M00"), *table()[1:])
+    assert report["outcomes"]["refused"] == 1
+    row = forty.row("M00")
+    assert row is not None
+    assert row.finding.state is State.DANGER
+    again = "eclipse_id,forename,surname,born_on\nM00,Demo,Demo-M00,2001-05-01\n"
+    forty.on("2020-07-07T03:00").push("cohorts", {"people": again}, mode="delta")
+    assert forty.night("2020-07-07T04:00", *USUAL, leaver("M00"), *table()[1:])["outcomes"]["refused"] == 0
+
+
+def test_what_waits_says_who_would_leave_what(forty: Council) -> None:
+    report = forty.night("2020-07-07T01:00", *USUAL, *table(bad=1))
+    with reading(forty.engine) as session:
+        told, _ = holds.of_batch(session, batch_of(report), to=ANALYST, at=forty.clock())
+    assert told["rows"][0]["would"] == {"unsuitable_accommodation": "left"}

@@ -273,7 +273,7 @@ class History:
             f"came {[c for c in report['cohorts'] if c not in planned['cohorts']]}"
         )
         with reading(self.council.engine) as session:
-            rows = holds.of_batch(session, batch_id, at=self.council.clock())[0]["rows"]
+            rows = holds.of_batch(session, batch_id, to=ANALYST, at=self.council.clock())[0]["rows"]
         night = Night(
             sents, self.lost(sents), {s.name: sum(map(len, self.model.runs(s.name).values())) for s in sents},
             {s.name: self.differing(s) for s in sents}, rows,
@@ -513,7 +513,7 @@ class History:
         if self.chance.random() < 0.6:
             self.kind += ", approved"
             with reading(self.council.engine) as session:
-                rows = holds.of_batch(session, batch_id, at=self.council.clock())[0]["rows"]
+                rows = holds.of_batch(session, batch_id, to=ANALYST, at=self.council.clock())[0]["rows"]
             self.council.approved(batch_id, *named, by=by)
             for name in datasets:
                 for each in mine[name]:
