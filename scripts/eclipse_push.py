@@ -60,6 +60,8 @@ def main() -> Exit:
     client = calls.connect(options.url, options.token)
     night = _from_database(options) if options.from_database else _from_folder(options)
     night_folder.refuse_unmatched(options.delta, night.batches)
+    for line in night_folder.about(night.strays):
+        said.print(line, style="bold red", markup=False, soft_wrap=True)
     ends = [Exit.UNUSABLE] if night.strays else []
     with client:
         for profile, datasets in night.batches.items():
@@ -79,8 +81,6 @@ def main() -> Exit:
                     print(WITHOUT_SSD)
     if not options.dry_run:
         print(DOUBTFUL)
-    for line in night_folder.about(night.strays):
-        said.print(line, style="bold red", markup=False, soft_wrap=True)
     return push_report.gravest(ends)
 
 

@@ -92,8 +92,8 @@ def about(strays: Iterable[Path]) -> list[str]:
         return []
     return [
         *[f"{file.name}: left out. {_why(file)}" for file in strays],
-        f"Taken are {', '.join((*ssd_tables.TABLES, *COHORTS))}, each with {', '.join(SUFFIXES)}."
-        f' Files to be left: --ignore NAME, or "ignore" in {MANIFEST}.',
+        f"Taken are {', '.join((*ssd_tables.TABLES, *COHORTS))}, each with {', '.join(SUFFIXES)}.",
+        f'Files that are meant to be left: --ignore NAME, or {{"ignore": ["NAME"]}} in {MANIFEST}.',
     ]
 
 

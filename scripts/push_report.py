@@ -41,11 +41,11 @@ def show(profile: str, report: Mapping[str, Any]) -> Exit:
     counted(out, f"{profile}: {state}", "dataset", datasets)
     if report.get("only_the_watermark_moved"):
         out.print("  Nothing new: only the watermark moved.")
+    elif not report.get("cohorts_foreseen", True):
+        out.print("  Which cohorts change was not worked out: the push only adds, so nothing can be held.")
     moved = [each for each in report.get("cohorts", []) if any(each.get(name) for name in MOVED)]
     if moved:
         counted(out, "cohorts that change", "cohort", moved)
-    if not report.get("cohorts_foreseen", True):
-        out.print("  Which cohorts change was not worked out: the push only adds, so nothing can be held.")
     unusable = [each["name"] for each in datasets if each.get("unusable")]
     for name in unusable:
         out.print(f"  unusable  {name}: none of it was taken, and nothing it held before has changed", markup=False)
@@ -71,7 +71,7 @@ def _with_facts(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         if (wait := held.get(each["name"])) is not None:
             whole = not WHOLE.isdisjoint(wait.get("reasons", []))
             said = wait.get("decision") or "held"
-            mark = said if whole else f"of all changes {each.get('facts', {}).get('held', 0)} {said}"
+            mark = said if whole else f"{each.get('facts', {}).get('held', 0)} changes {said}"
             facts |= {name: f"{facts[name]} ({mark})" for name in ("blanked", "left_the_extract") if facts[name]}
         found.append({**each, **facts, "dataset": each["name"]})
     return found

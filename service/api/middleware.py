@@ -14,8 +14,8 @@ from service.errors import NotFound, Refused, TooLarge, Unprocessable
 
 SMALL = 2 * 1024 * 1024
 LARGE = 64 * 1024 * 1024
-LARGE_AT = re.compile(r"PUT /v1/ingest/batches/[^/]+/datasets/[^/]+|POST /v1/uploads/[^/]+")
-"""What is spooled to a file, for those who may send it; all else is read into memory."""
+LARGE_AT = re.compile(r"PUT /v1/ingest/batches/[^/]+/datasets/[^/]+")
+"""What is spooled to a file, for those who may send it. All else is read into memory."""
 HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),

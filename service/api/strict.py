@@ -4,10 +4,12 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from anyio.to_thread import run_sync
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from service.api.dependencies import caller, the_door
 from service.errors import Unprocessable
 
 DEEPEST = 20
@@ -85,6 +87,8 @@ class StrictRoute(APIRoute):
         asked = _query_names(self.dependant)
 
         async def handler(request: Request) -> Response:
+            if self.body_field is not None:  # nobody's body is read before it is known whose it is
+                await run_sync(caller, the_door(request), request.headers.get("authorization"))
             _check_query(request, asked)
             if self.body_field is not None:
                 if announced(request.headers.get("content-type", "")) != JSON:

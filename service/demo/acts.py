@@ -13,9 +13,10 @@ from service.domain.access import User
 from service.domain.campaign import Answer
 from service.domain.dates import london_day
 from service.domain.facts import Accommodation, Confidence
-from service.operations import campaigns, contacts, deciding, entries, merging
+from service.operations import campaigns, contacts, deciding, entries, ingest, merging
 from service.operations.lookup import somebody
 from service.operations.merging import Named
+from service.readers import mapping
 from service.store import campaigns as kept
 from service.store import holds
 
@@ -59,9 +60,23 @@ def _answer(session: Session, entry: Entry, by: User, at: datetime) -> None:
     )  # fmt: skip
 
 
+def _approve(session: Session, entry: Entry, by: User, at: datetime) -> None:
+    for batch_id in _waiting(session, entry):
+        prepared = ingest.prepare(session, batch_id, mapping.load())
+        deciding.approve(session, prepared, datasets=[_dataset(entry)], reason=_reason(entry), by=by, at=at)
+
+
 def _reject(session: Session, entry: Entry, by: User, at: datetime) -> None:
-    for batch_id in {each.batch_id for each in holds.waiting(session)}:
-        deciding.reject(session, batch_id, datasets=(), reason=_reason(entry), by=by, at=at)
+    for batch_id in _waiting(session, entry):
+        deciding.reject(session, batch_id, datasets=[_dataset(entry)], reason=_reason(entry), by=by, at=at)
+
+
+def _waiting(session: Session, entry: Entry) -> set[str]:
+    return {each.batch_id for each in holds.waiting(session) if each.dataset == _dataset(entry)}
+
+
+def _dataset(entry: Entry) -> str:
+    return str(entry.body["dataset"])
 
 
 def _reason(entry: Entry) -> str:
@@ -75,5 +90,6 @@ _ACTS: dict[str, Callable[[Session, Entry, User, datetime], Any]] = {
     "release": _release,
     "campaign": _campaign,
     "answer": _answer,
+    "approve": _approve,
     "reject": _reject,
 }

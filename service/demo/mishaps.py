@@ -91,7 +91,9 @@ def entries(scene: Scene, staff: Staff) -> Iterator[Entry]:
     lost = "Gave no address; neither friends nor housing know of one."
     yield entry(12, 10, manager(TEAM), "answer", "EDGE-017", answer="cannot_be_found_out", reason=lost)
     yield entry(12, 14, manager(TEAM), "merge", TWICE, merge=AGAIN, reason="Registered again out of hours.")
-    yield entry(6, 15, _ANALYST, "reject", reason="The table came empty: an extract that failed, not news of children.")
+    yield entry(6, 14, _ANALYST, "approve", dataset="people", reason="The adoption order has been seen.")
+    failed = "The table came empty: an extract that failed, not news of children."
+    yield entry(6, 15, _ANALYST, "reject", dataset="ssd_legal_status", reason=failed)
     yield entry(5, 11, manager(_REUSED_TEAM), "release", REUSED, reason="Eclipse gave the id to another child.")
     adviser = staff.of(TEAM, "personal_adviser")[0].name
     yield entry(4, 16, adviser, "accommodation", "EDGE-019", started_on=scene.ago(4).isoformat(), code="D")

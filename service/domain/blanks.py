@@ -14,6 +14,8 @@ _ENDS = frozenset({
     "ended_on", "end_reason", "disposed_on", "disposal", "step_decided_on", "outcome", "outcome_code",
     "court_application_on", "died_on", "transferred_out_on",
 })  # fmt: skip
+# Of these, the days: where one is blank, nothing of how it ended stands.
+_DAYS = frozenset({"ended_on", "disposed_on", "step_decided_on"})
 # What is true only while another field of the same spell is.
 _HANGS_ON = {
     "accommodation": {
@@ -25,12 +27,15 @@ _HANGS_ON = {
 }  # fmt: skip
 
 
-def kept(before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = ()) -> tuple[Fact, set[str]]:
+def kept(
+    before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = (), unsaid: frozenset[str] = frozenset()
+) -> tuple[Fact, set[str]]:
     """`after` with every blank that follows a value filled from `before`, and a flag for each.
 
     A cell that could not be mapped is no blank: something new was said, and the old value no longer stands,
     unless it was the worse (`_outlasts`): not understanding what is said ends no danger, whatever is said of a
-    place that could not be read. Nor does a row that nothing dates (`believed`).
+    place that could not be read. Nor does a row that nothing dates (`believed`). An end goes where it is blank,
+    not where the file has no column of it (`unsaid`).
     """
     flags = frozenset(flags)
     after = believed(before, after, flags)
@@ -39,9 +44,10 @@ def kept(before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = ())
         after = replace(after, suitable=before.suitable, unacceptable=before.unacceptable)  # type: ignore[call-arg]
     filled: dict[str, Any] = {}
     born = isinstance(after, Person) and after.born_on is not None
+    reopened = _ENDS if any(_gone(before, after, name) for name in _DAYS - unsaid) else _ENDS - unsaid
     for name in field_types(type(after)):
         old, new = getattr(before, name), getattr(after, name)
-        if old is None or new is not None or name in _ENDS or (born and name == "expected_on"):
+        if old is None or new is not None or name in reopened or (born and name == "expected_on"):
             continue
         if name not in unsure or _outlasts(before, name):
             filled[name] = old
@@ -52,6 +58,10 @@ def kept(before: Fact, after: Fact, *, undated: bool, flags: Iterable[str] = ())
     dates_of_ours = {"started_on", "started_on_basis"} if undated else set()
     blanked = {f"{NO_LONGER}:{name}" for name in filled if name not in dates_of_ours}
     return (replace(after, **filled) if filled else after), blanked
+
+
+def _gone(before: Fact, after: Fact, name: str) -> bool:
+    return getattr(before, name, None) is not None and getattr(after, name) is None
 
 
 def begins(before: Fact, said: Fact, value: Fact, blanked: Iterable[str]) -> tuple[Fact, list[str]]:

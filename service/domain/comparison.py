@@ -218,8 +218,9 @@ class Comparison:
         if not (claim.undated or claim.flags or _known(before).flags) and claim.value == before:
             self.plan.tally[claim.dataset, "unchanged"] += 1
             return
-        value, blanked = kept(before, claim.value, undated=claim.undated, flags=claim.flags)
         known = _known(before)
+        unsaid = frozenset[str]() if claim.undated or DELETED in known.flags else claim.unsaid
+        value, blanked = kept(before, claim.value, undated=claim.undated, flags=claim.flags, unsaid=unsaid)
         flags = tuple(sorted({*claim.flags, *blanked}))
         if claim.undated and any(getattr(value, name) != getattr(before, name) for name in before.defines):
             over = end_of(before) is not None  # deleted at its source: that end stays
@@ -339,4 +340,7 @@ def _changed(said: Iterable[T], held: Mapping[str, T], code: Callable[[T], str])
 
 
 def _blanks_filled(each: Team | Worker, before: Team | Worker) -> dict[str, Any]:
-    return {f.name: getattr(before, f.name) for f in fields(each) if getattr(each, f.name) is None}
+    blank = {f.name for f in fields(each) if getattr(each, f.name) is None}
+    if isinstance(each, Worker) and each.back:
+        blank.discard("ended_on")
+    return {name: getattr(before, name) for name in blank}

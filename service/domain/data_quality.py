@@ -18,6 +18,7 @@ _OF_THE_FILE = {
     "malformed_csv": "The file cannot be read to its end as CSV (often a quote that never closes), so none of it was"
     " taken",
     "malformed_header": "The header holds something that is no column name, so none of the file was taken",
+    "missing_header": "The file is empty and has not even a header, so none of it was taken",
     "duplicate_column": "The header names a column twice, so none of the file was taken",
     "missing_column": "The column {field} is missing, so none of the file was taken",
     "json_array": "The file holds an array instead of one JSON object a line, so none of it was taken",
@@ -27,7 +28,8 @@ _OF_THE_FILE = {
     "front_door_contacts": "The file holds contacts at the front door, not with young people: it is never read",
     "too_many_rows": "The file has more rows than are taken, so none of it was taken",
     "rows_differ": "The file has another number of rows than the manifest declares, so none of it was taken",
-    "cannot_be_deleted": "A team or a worker is never deleted, since rows speak of them; a worker has a last day",
+    "cannot_be_deleted": "A person, a team or a worker is never deleted, since rows speak of them; what ends is said by"
+    " a day",
     "unknown_dataset": "Nobody here reads a file of this name",
     "malformed_json": "The line is not one JSON object that gives each field once",
     "cell_count": "The row has another number of cells than the header",
@@ -35,6 +37,7 @@ _OF_THE_FILE = {
     "cell_too_long": "A cell is longer than any field; most often a quote that never closes",
     "nul_character": "The row holds a NUL character",
     "not_text": "The row holds something that is not text",
+    "missing_key": "{field} is empty: the row has no id of its own, so nothing can say later which row it was",
     "not_a_date": "{field} cannot be read as a day",
     "date_out_of_range": "{field} is a day that cannot be",
     "not_a_moment": "{field} cannot be read as a date with a time",
@@ -59,10 +62,11 @@ _OF_THE_SOURCE = {
     "conflicting": "The source has rows for this person that differ in {field}, none of them worse, so it is unknown",
     "displaced": "The source says again what somebody has since put right by hand",
     "sources_disagree": "Two sources disagree; the worse state stands until somebody settles it",
-    "id_reused": "Eclipse has given this id to somebody else; whose the row is must be settled first",
     "sealed": "The record is sealed since an adoption; nothing is added to it",
 }
 _OF_THE_PERSON = {
+    "id_reused": "Eclipse has given this id to somebody else; a team manager, an area manager or the head of service"
+    " must release it first",
     "missing_value": "{field} is empty, and without it the row says nothing",
     "ends_before_start": "{field} is before the day it began",
     "in_the_future": "{field} lies after the extract was taken",

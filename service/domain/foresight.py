@@ -108,7 +108,7 @@ def effect(before: Places, after: Places) -> Effect:
         return Effect.NEUTRAL
     was, now = _gravest(before, changed), _gravest(after, changed)
     entered = any(_breach(after.get(code)) and not _breach(before.get(code)) for code in changed)
-    if now < was or (now == was and entered):
+    if now < was or (entered and was != GRAVITY[State.DANGER]):  # unknown that turns out a breach is no comfort
         return Effect.WORSE
     return Effect.BETTER if any(_better(before.get(code), after.get(code)) for code in changed) else Effect.WORSE
 

@@ -1,14 +1,14 @@
 """What an extract says, claim by claim; `domain/comparison.py` sets it beside what is held."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from service.domain.facts import Confidence, Fact
 
 # Why a file cannot be taken at all. Its watermark does not move.
 UNUSABLE = frozenset({
-    "wrong_encoding", "malformed_csv", "malformed_header", "duplicate_column", "missing_column", "json_array",
+    "wrong_encoding", "malformed_csv", "malformed_header", "missing_header", "duplicate_column", "missing_column", "json_array",
     "line_too_long", "too_many_columns",
     "unknown_dataset", "too_many_rows", "rows_differ", "front_door_contacts",
 })  # fmt: skip
@@ -21,7 +21,8 @@ class Claim:
     `row` is the line in the file (header = 1); `key` is the source's own id of the fact, unique in its
     dataset (with "/accommodation" and the like where one row yields several facts); `value.known` is None;
     `undated`: the source gives no dates of its own, so a changed value ends the spell and opens another;
-    `deleted`: the row carries the marker of a delta: the source no longer has it.
+    `deleted`: the row carries the marker of a delta: the source no longer has it; `unsaid`: fields of which its
+    file has no column at all.
     """
 
     dataset: str
@@ -33,6 +34,7 @@ class Claim:
     flags: tuple[str, ...] = ()
     confidence: Confidence = Confidence.CONFIRMED
     deleted: bool = False
+    unsaid: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Team:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker as the source names them: owns rows, needs no login."""
+    """A worker as the source names them: owns rows, needs no login. `back`: it says that no last day stands."""
 
     ref: str
     name: str | None = None
@@ -80,6 +82,7 @@ class Worker:
     team_code: str | None = None
     started_on: date | None = None
     ended_on: date | None = None
+    back: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

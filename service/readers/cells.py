@@ -127,10 +127,10 @@ def whole(text: str) -> int | Fault:
 
 
 def ident(text: str) -> str | Fault:
-    """An id as the source writes it."""
-    if len(text) <= MAX_ID and text.isprintable():
+    """An id as the source writes it; true and false, as JSON has them, are none."""
+    if len(text) <= MAX_ID and text.isprintable() and text.lower() not in ("true", "false"):
         return text
-    return Fault("not_an_id", f"at most {MAX_ID} printable characters")
+    return Fault("not_an_id", f"at most {MAX_ID} printable characters, not true or false")
 
 
 def plain(text: str) -> str | Fault:

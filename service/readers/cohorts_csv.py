@@ -21,6 +21,7 @@ from service.readers.columns import Column, Present, columns_of, given, present
 from service.readers.content import Content
 from service.readers.mapping import CodeMap
 from service.readers.rows import Reading, Row, taken
+from service.readers.ssd_people import PERSON_ENDS
 
 CIN_NAMES = {
     "started_on": "PPStartDate",
@@ -91,8 +92,8 @@ def read(datasets: Mapping[str, Content], mapping: CodeMap, extracted_at: dateti
         if unusable := front_door.refusals(name, table) or tables.missing_columns(name, table, required(name)):
             refusals += unusable
             continue
-        rows = Reading(name, table)
         columns = PERSON if name == "people" else FACTS[name][2] if name in FACTS else ()
+        rows = Reading(name, table, (c.field for c in columns if c.name.lower() not in table.columns))
         items += _values(name, rows, present(columns, table), mapping, extracted_at)
         refusals += rows.refusals
         placeholders |= {name} if rows.placeholder else set()
@@ -120,18 +121,19 @@ def _values(
 
 
 def _team(row: Row) -> Team:
-    row.key = row.must_ident("team_id")
+    row.key = row.must_key("team_id")
     row.stays("a team that is no more; those it answered for get another")
     return Team(row.key, **{name: row.text(name, name) for name in TEAM})
 
 
 def _worker(row: Row) -> Worker:
-    row.key = row.must_ident("worker_id")
+    row.key = row.must_key("worker_id")
     row.stays("a worker who has left, with ended_on")
     started_on, ended_on = row.day("started_on", "started_on"), row.day("ended_on", "ended_on")
     row.in_order(started_on, ended_on, "ended_on")
     return Worker(
         row.key,
+        back="ended_on" in row.texts and not row.given("ended_on"),
         name=row.text("name", "name"),
         role=row.text("role", "role"),
         team_code=row.ident("team_id", "team_code"),
@@ -142,7 +144,8 @@ def _worker(row: Row) -> Worker:
 
 def _person(row: Row, named: Present, extracted_on: date) -> list[Claim]:
     """Who somebody is, and which team answers for them from which day: each when the row says something of it."""
-    row.key = row.must_ident("eclipse_id")
+    row.key = row.must_key("eclipse_id")
+    row.stays(PERSON_ENDS)
     person = Person(**given(row, named))
     if person.born_on is not None and person.born_on > extracted_on:
         row.refuse("born_on", "in_the_future", "a day up to the extract; an unborn child has expected_on instead")
@@ -151,7 +154,7 @@ def _person(row: Row, named: Present, extracted_on: date) -> list[Claim]:
         district=row.text("district", "district"),
         started_on=row.day("responsible_from", "started_on"),
     )
-    claims = [row.claim(row.key, person)] if person != Person() or row.deleted else []
+    claims = [row.claim(row.key, person)] if person != Person() else []
     if answers.team_code or answers.district:
         claims.append(row.claim(row.key, answers, suffix="/team", undated=True))
     return claims
@@ -159,7 +162,7 @@ def _person(row: Row, named: Present, extracted_on: date) -> list[Claim]:
 
 def _fact(dataset: str, row: Row, named: Present, mapping: CodeMap, extracted_at: datetime) -> Claim:
     kind, key, _ = FACTS[dataset]
-    row.key = row.must_ident(key)
+    row.key = row.must_key(key)
     person_id = row.must_ident("eclipse_id")
     found = given(row, named)
     if dataset == "pre_proceedings":
@@ -174,6 +177,8 @@ def _fact(dataset: str, row: Row, named: Present, mapping: CodeMap, extracted_at
 
 def _check(row: Row, value: Fact, extracted_at: datetime) -> None:
     """Refuse a row whose cells are each readable and together cannot be."""
+    if row.deleted:
+        return
     if isinstance(value, Contact) and not row.refusals:
         if value.occurred_at > extracted_at:
             row.refuse("occurred_at", "in_the_future", "a time up to that of the extract")

@@ -9,9 +9,11 @@ from service.domain.facts import Fact
 from service.domain.intake import Claim, Refusal
 from service.domain.standing import gravity
 from service.readers import cells
+from service.readers.header import Header
 from service.readers.tables import Table
 
 T = TypeVar("T")
+_AN_ID = f"an id of at most {cells.MAX_ID} characters"
 DELETED = "record_deleted"
 """The column in which a delta says that its source no longer has a record."""
 
@@ -23,9 +25,9 @@ class Row:
     or 1900-01-01, `unmapped_<field>` for a code or text that the mapping does not know.
     """
 
-    __slots__ = ("_deleted", "_faults", "dataset", "flags", "key", "known_as", "line", "texts")
+    __slots__ = ("_deleted", "_faults", "_header", "dataset", "flags", "key", "known_as", "line", "texts")
 
-    def __init__(self, dataset: str, line: int, found: Mapping[str, str]) -> None:
+    def __init__(self, dataset: str, line: int, found: Mapping[str, str], header: Header | None = None) -> None:
         self.dataset = dataset
         self.line = line
         self.key = ""
@@ -33,6 +35,7 @@ class Row:
         self._faults: list[tuple[str, str, str]] = []
         self.flags: list[str] = []
         self.texts = found
+        self._header = header or Header(frozenset(found))
         self._deleted: bool | None = None
 
     @property
@@ -58,7 +61,15 @@ class Row:
     def claim(self, eclipse_id: str, value: Fact, *, suffix: str = "", undated: bool = False) -> Claim:
         """What the row says of a person, with the flags raised so far; `suffix` tells several facts of a row apart."""
         deleted, key = self.deleted, self.key + suffix
-        return Claim(self.dataset, self.line, key, eclipse_id, value, undated, tuple(self.flags), deleted=deleted)
+        return Claim(
+            self.dataset, self.line, key, eclipse_id, value, undated, tuple(self.flags), deleted=deleted,
+            unsaid=self.unsaid,
+        )  # fmt: skip
+
+    @property
+    def unsaid(self) -> frozenset[str]:
+        """Fields read so far of which the file has no column: it does not say that they are blank."""
+        return self._header.unsaid
 
     def stays(self, allowed: str) -> None:
         """Refuse the marker of a delta where what the row is about cannot be deleted, only ended."""
@@ -83,6 +94,7 @@ class Row:
         text = self.texts.get(column.lower(), "").strip()
         if len(text) <= cells.LONGEST_STAND_IN:
             if cells.nothing(text):
+                self._header.blank(column, field)
                 return None
             if cells.placeholder(text):
                 self.flag(f"placeholder_{field}")
@@ -130,20 +142,30 @@ class Row:
         return found
 
     def must(self, column: str, found: T | None, otherwise: T, allowed: str) -> T:
-        """`found`, or a refusal of the row and a value that nobody will see."""
+        """`found`, or a refusal of the row and a value that nobody will see. A deleted row needs its ids alone."""
+        return otherwise if found is None and self.deleted else self._must(column, found, otherwise, allowed)
+
+    def _must(
+        self, column: str, found: T | None, otherwise: T, allowed: str, code: str = "missing_value"
+    ) -> T:  # fmt: skip
         if found is not None:
             return found
         if not any(fault[0] == column for fault in self._faults):
-            self.refuse(column, "missing_value", allowed)
+            self.refuse(column, code, allowed)
         return otherwise
+
+    def must_key(self, column: str) -> str:
+        """The source's own id of the row, which whoever makes the file forgot where it is empty."""
+        return self._must(column, self.ident(column, column), "", _AN_ID, "missing_key")
 
     def must_ident(self, column: str) -> str:
         """An id without which the row says nothing."""
-        return self.must(column, self.ident(column, column), "", f"an id of at most {cells.MAX_ID} characters")
+        return self._must(column, self.ident(column, column), "", _AN_ID)
 
-    def must_day(self, column: str, field: str) -> date:
-        """A day without which the row says nothing."""
-        return self.must(column, self.day(column, field), date.min, cells.DAY_ALLOWED)
+    def must_day(self, column: str, field: str, *, of_key: bool = False) -> date:
+        """A day without which the row says nothing. `of_key`: it is part of the row's key, also of a deleted one."""
+        must = self._must if of_key else self.must
+        return must(column, self.day(column, field), date.min, cells.DAY_ALLOWED)
 
     def in_order(self, started_on: date | None, ended_on: date | None, column: str) -> None:
         """Refuse a row that ends before it begins; `column` is that of the end."""
@@ -160,17 +182,18 @@ class Row:
 class Reading:
     """The rows of a table one by one, none of them kept: what is wrong with one is noted when the next is asked for.
 
-    `placeholder`, once they have been gone through: the table has rows, and nothing in any of them.
+    `unsaid`: fields of which the file has no column. `placeholder`, once they have been gone through: the table has rows, and nothing in any of them.
     """
 
-    def __init__(self, dataset: str, table: Table) -> None:
+    def __init__(self, dataset: str, table: Table, unsaid: Iterable[str] = ()) -> None:
         self.refusals: list[Refusal] = list(table.refusals)
+        self._header = Header(table.columns, unsaid)
         self.placeholder = table.count > 0 and not table.refusals
         self._dataset, self._table = dataset, table
 
     def __iter__(self) -> Iterator[Row]:
         for line, found in self._table.rows:
-            row = Row(self._dataset, line, found)
+            row = Row(self._dataset, line, found, self._header)
             self.placeholder = self.placeholder and row.blank
             yield row
             self.refusals.extend(row.refusals)

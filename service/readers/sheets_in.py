@@ -47,7 +47,7 @@ def read_csv(content: bytes, sheet: str, columns: Sequence[str], required: Seque
     """One sheet as a CSV file. Raises Unprocessable where the file as a whole cannot be taken."""
     table = tables.parse(sheet, content)
     if not table.columns:
-        fault = next(iter(table.refusals), None)
+        fault = next((each for each in table.refusals if each.code != "missing_header"), None)
         raise _refuse(sheet, fault.code, fault.allowed) if fault else _refuse(sheet, "empty", "the form's header row")
     _check_columns(sheet, table.columns, columns, required)
     rows = tuple(table.rows)

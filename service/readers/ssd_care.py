@@ -20,7 +20,7 @@ def cp_plans(rows: Iterable[Row], context: Context) -> list[Claim]:
     categories = context.codes.cp_categories.find
 
     def build(row: Row) -> list[Claim]:
-        row.key = row.must_ident("cppl_cp_plan_id")
+        row.key = row.must_key("cppl_cp_plan_id")
         person_id = row.must_ident("cppl_person_id")
         plan = ChildProtectionPlan(
             started_on=row.must_day("cppl_cp_plan_start_date", "started_on"),
@@ -39,7 +39,7 @@ def cp_reviews(rows: Iterable[Row], _context: Context) -> list[Claim]:
     """ssd_cp_reviews -> CpReview, by person: on Eclipse the plan id is empty for every open plan."""
 
     def build(row: Row) -> list[Claim]:
-        row.key = row.must_ident("cppr_cp_review_id")
+        row.key = row.must_key("cppr_cp_review_id")
         person_id = row.must_ident("cppr_person_id")
         due_on = row.day("cppr_cp_review_due", "due_on")
         held_on = row.day("cppr_cp_review_date", "held_on")
@@ -64,6 +64,7 @@ class Episode:
     ended_on: date | None
     reason: str | None
     deleted: bool
+    unsaid: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def begun_on(self) -> date:
@@ -94,7 +95,7 @@ def cla_episodes(rows: Iterable[Row], _context: Context) -> list[Claim]:
 
 
 def _episode(row: Row, holders: dict[str, str]) -> Episode:
-    row.key = row.must_ident("clae_cla_episode_id")
+    row.key = row.must_key("clae_cla_episode_id")
     episode = Episode(
         dataset=row.dataset,
         row=row.line,
@@ -106,6 +107,7 @@ def _episode(row: Row, holders: dict[str, str]) -> Episode:
         ended_on=row.day("clae_cla_episode_ceased_date", "ended_on"),
         reason=row.text("clae_cla_episode_ceased_reason", "end_reason"),
         deleted=row.deleted,
+        unsaid=row.unsaid,
     )
     row.known_as = episode.period
     if holders.setdefault(episode.period, episode.person_id) != episode.person_id:
@@ -130,7 +132,10 @@ def _period(episodes: list[Episode], incomplete: bool) -> Claim:
     )
     flags = ("episode_refused",) if incomplete else ()
     deleted = last.deleted and not incomplete
-    return Claim(last.dataset, last.row, last.period, last.person_id, period, flags=flags, deleted=deleted)
+    unsaid = frozenset() if incomplete else last.unsaid
+    return Claim(
+        last.dataset, last.row, last.period, last.person_id, period, flags=flags, deleted=deleted, unsaid=unsaid
+    )
 
 
 def cla_placements(rows: Iterable[Row], context: Context) -> list[Claim]:
@@ -142,7 +147,7 @@ def cla_placements(rows: Iterable[Row], context: Context) -> list[Claim]:
 
     def build(row: Row) -> list[Claim]:
         person_id = row.must_ident("clap_person_id")
-        started_on = row.must_day("clap_cla_placement_start_date", "started_on")
+        started_on = row.must_day("clap_cla_placement_start_date", "started_on", of_key=True)
         address = f"{row.ident('clap_cla_placement_id', 'placement_id') or ''}/{person_id}/"
         row.key = f"{address}{started_on}"
         row.known_as = address if person_id else ""
@@ -166,7 +171,7 @@ def cla_reviews(rows: Iterable[Row], context: Context) -> list[Claim]:
     """
 
     def build(row: Row) -> list[Claim]:
-        row.key = row.must_ident("clar_cla_review_id")
+        row.key = row.must_key("clar_cla_review_id")
         period = row.ident("clar_cla_id", "period_ref")
         person_id = row.ident("clar_cla_person_id", "person_id") or context.people_of_periods.get(period or "", "")
         if not person_id:
@@ -185,7 +190,7 @@ def missing(rows: Iterable[Row], context: Context) -> list[Claim]:
     """ssd_missing -> MissingEpisode; without an end the child is missing now."""
 
     def build(row: Row) -> list[Claim]:
-        row.key = row.must_ident("miss_table_id")
+        row.key = row.must_key("miss_table_id")
         person_id = row.must_ident("miss_person_id")
         episode = MissingEpisode(
             started_on=row.must_day("miss_missing_episode_start_date", "started_on"),

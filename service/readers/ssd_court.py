@@ -25,7 +25,7 @@ def legal_statuses(rows: Iterable[Row], context: Context) -> list[Claim]:
     """
 
     def build(row: Row) -> list[Claim]:
-        row.key = row.must_ident("lega_legal_status_id")
+        row.key = row.must_key("lega_legal_status_id")
         person_id = row.must_ident("lega_person_id")
         status = LegalStatus(
             code=row.mapped("lega_legal_status", "code", context.codes.legal_statuses.find),
@@ -70,7 +70,7 @@ def permanence(rows: Iterable[Row], context: Context) -> list[Claim]:
         plan = _adoption(row, context.codes)
         if not (plan.agreed_on or plan.matched_on or plan.secured_on or row.deleted):
             return []
-        row.key = row.must_ident("perm_table_id")
+        row.key = row.must_key("perm_table_id")
         return [row.claim(row.must_ident("perm_person_id"), plan)]
 
     return taken(rows, build, "perm_table_id")
@@ -113,7 +113,7 @@ def care_plans(rows: Iterable[Row], context: Context) -> list[Claim]:
         row.key = row.ident("lacp_table_id", "key") or ""
         if not texts and not row.deleted:
             return []
-        row.key = row.must_ident("lacp_table_id")
+        row.key = row.must_key("lacp_table_id")
         person_id = row.must_ident("lacp_person_id")
         agreed_on = row.day("lacp_cla_care_plan_start_date", "agreed_on")
         ended_on = row.day("lacp_cla_care_plan_end_date", "ended_on")
@@ -157,7 +157,7 @@ def pre_proceedings(rows: Iterable[Row], context: Context) -> list[Claim]:
         empty = PreProceedings(family_group=period.family_group, review_meetings=period.review_meetings)
         if period == empty and not row.deleted:
             return []
-        row.key = row.must_ident("prep_table_id")
+        row.key = row.must_key("prep_table_id")
         row.in_order(period.started_on, period.step_decided_on, "prep_agree_stepdown_issue_date")
         return [row.claim(row.must_ident("prep_person_id"), period)]
 

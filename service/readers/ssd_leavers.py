@@ -41,7 +41,7 @@ def care_leavers(rows: Iterable[Row], context: Context) -> list[Claim]:
 
 
 def _record(row: Row, context: Context) -> Record:
-    row.key = row.must_ident("clea_table_id")
+    row.key = row.must_key("clea_table_id")
     person_id = row.known_as = row.must_ident("clea_person_id")
     status = _status(row, context.codes, context.extracted_on)
     status_flags = list(row.flags)

@@ -9,6 +9,7 @@ from service.domain.intake import Claim, Team, Worker
 from service.readers.mapping import CodeMap
 from service.readers.rows import Row, taken
 
+PERSON_ENDS = "a person does not end by a marker: died_on, transferred_out_on or adopted_on"
 CASE_HOLDING = frozenset({AllocationRole.SOCIAL_WORKER, AllocationRole.PERSONAL_ADVISER})
 """Roles whose team answers for the person."""
 
@@ -26,7 +27,8 @@ def people(rows: Iterable[Row], context: Context) -> list[Claim]:
     """ssd_person -> Person. A day of birth after the extract is Eclipse's due date of an unborn child."""
 
     def build(row: Row) -> list[Claim]:
-        row.key = row.must_ident("pers_person_id")
+        row.key = row.must_key("pers_person_id")
+        row.stays(PERSON_ENDS)
         born_on = row.day("pers_dob", "born_on")
         expected_on = row.day("pers_expected_dob", "expected_on")
         if born_on is not None and born_on > context.extracted_on:
@@ -51,11 +53,11 @@ def involvements(rows: Iterable[Row], context: Context) -> list[Claim]:
     """
 
     def build(row: Row) -> list[Claim]:
-        row.key = row.must_ident("invo_involvements_id")
+        row.key = row.must_key("invo_involvements_id")
         person_id = row.must_ident("invo_person_id")
         allocation = _allocation(row, context.codes)
         row.in_order(allocation.started_on, allocation.ended_on, "invo_involvement_end_date")
-        claims = [row.claim(person_id, allocation)] if allocation.worker_ref else []
+        claims = [row.claim(person_id, allocation)] if allocation.worker_ref or row.deleted else []
         if _answers(allocation, context.extracted_on) and not row.deleted:
             team = Responsibility(team_code=allocation.team_code, started_on=allocation.started_on)
             claims.append(Claim(row.dataset, row.line, f"{person_id}/team", person_id, team, undated=True))
@@ -98,7 +100,7 @@ def professionals(rows: Iterable[Row], _context: Context) -> list[Worker]:
         row.key = row.ident("prof_professional_id", "ref") or ""
         if not row.key and row.given("prof_professional_id"):
             return []
-        row.key = row.must_ident("prof_professional_id")
+        row.key = row.must_key("prof_professional_id")
         row.stays("a worker who has left; their allocations end")
         name = row.text("prof_professional_name", "name")
         return [Worker(row.key, name=name, role=row.text("prof_professional_job_title", "role"))]
@@ -110,7 +112,7 @@ def departments(rows: Iterable[Row], _context: Context) -> list[Team]:
     """ssd_department -> Team. Localities and areas are not in SSD."""
 
     def build(row: Row) -> list[Team]:
-        row.key = row.must_ident("dept_team_id")
+        row.key = row.must_key("dept_team_id")
         row.stays("a team that is no more; those it answered for get another")
         return [Team(row.key, title=row.text("dept_team_name", "title"))]
 

@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from service.domain.intake import Refusal
 from service.readers import content as contents
@@ -75,7 +76,7 @@ def _csv(dataset: str, opens: Opens) -> Table:
     lines = _lines(opens)
     header = next(lines, None)
     if header is None:
-        return Table(frozenset(), (), (), 0)
+        raise Unreadable(1, "missing_header", "a header of column names, also where no row follows")
     columns = _header(header)
     refusals: list[Refusal] = []
     count = 0
@@ -163,8 +164,8 @@ def _ndjson(dataset: str, opens: Opens) -> Table:
             raise Unreadable(1, "json_array", "one JSON object on each line, no array around them")
         count = _counted(count, line)
         cells = _object(content)
-        if cells is None:
-            refusals.append(Refusal(dataset, line, "", "malformed_json", "one JSON object, each field once"))
+        if isinstance(cells, Malformed):
+            refusals.append(Refusal(dataset, line, *cells))
         elif fault := _cell_fault(cells.values()):
             refusals.append(Refusal(dataset, line, *fault))
         else:
@@ -176,23 +177,37 @@ def _ndjson(dataset: str, opens: Opens) -> Table:
     def read() -> Iterator[Cells]:
         for line, content in contents.lines(opens, "\n"):
             if content.strip() and line not in bad:
-                yield line, _object(content) or {}
+                again = _object(content)
+                yield line, {} if isinstance(again, Malformed) else again
 
     return Table(frozenset(columns), Rows(read), tuple(refusals), count)
 
 
-def _object(content: str) -> dict[str, str] | None:
-    """The cells of one JSON object as text, null as empty; None when it is no object or says a field twice."""
+class Malformed(NamedTuple):
+    """Why a line is no row."""
+
+    field: str = ""
+    code: str = "malformed_json"
+    allowed: str = "one JSON object, each field once"
+
+
+def _object(content: str) -> dict[str, str] | Malformed:
+    """The cells of one JSON object as text, null as empty. Only a column of JSON (`..._json`) holds lists or objects."""
     try:
         found = json.loads(
             content, object_pairs_hook=_once, parse_int=str, parse_float=str, parse_constant=_no_constant
         )
     except (ValueError, RecursionError):
-        return None
+        return Malformed()
     if not isinstance(found, dict):
-        return None
-    cells = {name.strip().lower(): _text(value) for name, value in found.items()}
-    return cells if len(cells) == len(found) else None
+        return Malformed()
+    cells: dict[str, str] = {}
+    for name, value in found.items():
+        column = name.strip().lower()
+        if isinstance(value, dict | list) and not column.endswith("_json"):
+            return Malformed(code="not_text", allowed="text, a number, true, false or null in each cell")
+        cells[column] = _text(value)
+    return cells if len(cells) == len(found) else Malformed()
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -215,8 +230,8 @@ def _text(value: object) -> str:
 
 
 def missing_columns(dataset: str, table: Table, required: Iterable[str]) -> tuple[Refusal, ...]:
-    """Why a dataset cannot be taken at all: it is unreadable, or lacks required columns. An empty file can."""
-    if not table.columns and (table.refusals or not table.count):
+    """Why a dataset cannot be taken at all: it is unreadable, or lacks required columns. A header alone can."""
+    if not table.columns and table.refusals:
         return table.refusals
     return tuple(
         Refusal(dataset, 1, column, "missing_column", f"a column {column}")

@@ -14,6 +14,7 @@ from service.store.schema import org_unit, team, worker
 
 UNITS = ("area", "locality", "service")
 _TEAM = tuple(f.name for f in fields(Team))
+_WORKER = tuple(f.name for f in fields(Worker) if f.name != "back")
 
 
 def teams(session: Session, moment: datetime | None = None) -> dict[str, Team]:
@@ -38,7 +39,7 @@ def _titled(each: Team, titles: dict[tuple[str, str | None], str]) -> dict[str, 
 
 def workers(session: Session, moment: datetime | None = None) -> dict[str, Worker]:
     """Eclipse id -> worker."""
-    columns = [worker.c[name] for name in ("ref", "name", "role", "team_code", "started_on", "ended_on")]
+    columns = [worker.c[name] for name in _WORKER]
     return {
         row.ref: Worker(**row._mapping) for row in session.execute(select(*columns).where(known_at(worker, moment)))
     }
@@ -67,7 +68,8 @@ def remember_teams(session: Session, changed: Iterable[Team], *, at: datetime) -
 
 def remember_workers(session: Session, changed: Iterable[Worker], *, at: datetime) -> None:
     """Add versions of workers."""
-    _remember(session, worker, "ref", [asdict(each) for each in changed], at=at)
+    rows = [{name: getattr(each, name) for name in _WORKER} for each in changed]
+    _remember(session, worker, "ref", rows, at=at)
 
 
 def _remember(session: Session, table: Table, key: str, rows: list[dict[str, Any]], *, at: datetime) -> None:

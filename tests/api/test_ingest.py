@@ -1,6 +1,5 @@
 """A push over HTTP: manifest, datasets, plan, apply, report; what repeats change, and who may."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -310,11 +309,11 @@ def test_a_batch_left_open_for_a_week_lets_its_bytes_go(village: Village) -> Non
     here = opened(village, manifest("ssd", "ssd-2", "2020-07-31T03:00:00Z", {"ssd_person": body}))
     sent(village, here, "ssd_person", body, **CSV)
     kept = village.held(batch_dataset)
-    village.clock.now += timedelta(days=7)
+    village.clock.advance(days=7)
     village.tokens.pop("robot")
     opened(village, manifest("ssd", "ssd-3", "2020-08-07T03:00:00Z", {"ssd_person": body}))
     assert village.held(batch_dataset) == kept, "seven days to the minute are not more than seven"
-    village.clock.now += timedelta(minutes=1)
+    village.clock.advance(minutes=1)
     opened(village, manifest("ssd", "ssd-4", "2020-08-07T04:00:00Z", {"ssd_person": body}))
     assert village.held(batch_dataset) == kept - 1
     assert village.get("robot", f"{here}/report").json()["state"] == "expired"

@@ -39,6 +39,16 @@ def test_a_large_body_is_too_large_announced_or_not(village: Village) -> None:
         assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/v1/ingest/batches"), ("POST", "/v1/ingest/batches/b/approve"), ("PUT", "/v1/ingest/batches/b/x/y")],
+)
+def test_only_a_dataset_may_be_larger_than_a_body(village: Village, method: str, path: str) -> None:
+    headers = village.headers("robot", content_type="application/json")
+    answer = village.client.request(method, path, content=b" " * (2 * MIB + 1), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
 def test_a_dataset_may_be_larger_than_a_body_but_not_endless(village: Village) -> None:
     headers = village.headers("robot", content_type="text/csv")
     path = "/v1/ingest/batches/none/datasets/ssd_person"

@@ -13,6 +13,14 @@ CONTACTS = "/v1/contacts"
 GOOD = {"eclipse_id": "EX1", "occurred_at": "2020-07-30T14:05:00+01:00", "contact_kind": "phone", "outcome": "made"}
 
 
+def test_who_is_not_signed_in_is_told_that_before_the_body_is_read(village: Village) -> None:
+    for path in (CONTACTS, "/v1/ingest/batches", "/v1/people/lookup"):
+        for token in ("Bearer no.such.token", "Basic eDp5", None):
+            headers = {"Content-Type": "application/json"} | ({"Authorization": token} if token else {})
+            answer = village.client.post(path, content=b"{" * 1000, headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in")
+
+
 def raw(village: Village, body: bytes, content_type: str | None = "application/json", path: str = CONTACTS) -> Any:
     headers = village.headers("manager", idempotency_key="k")
     if content_type is not None:

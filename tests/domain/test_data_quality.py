@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.domain import data_quality
-from service.domain.access import Role
+from service.domain.access import GRANTS, Permission, Role
 from service.domain.data_quality import WORDS, owner, parted, reason
 from service.domain.facts import CareLeaverStatus
 from service.domain.intake import UNUSABLE, Claim, Refusal
@@ -126,7 +126,12 @@ def test_no_code_has_two_owners() -> None:
     assert owner("unmapped") is Role.PERFORMANCE_ANALYST
     assert owner("contradictory_code") is Role.TEAM_MANAGER
     assert owner("contradictory_code", in_a_team=False) is Role.PERFORMANCE_ANALYST
-    assert owner("id_reused") is owner("person_not_found") is Role.PERFORMANCE_ANALYST
+    assert owner("person_not_found") is Role.PERFORMANCE_ANALYST
+
+
+def test_whoever_puts_right_an_id_given_anew_may_release_it() -> None:
+    assert Permission.MERGE_PEOPLE in GRANTS[owner("id_reused")]
+    assert "head of service" in reason("id_reused", "", "")
 
 
 def test_a_code_nobody_foresaw_still_has_words_and_an_owner() -> None:

@@ -60,6 +60,7 @@ def test_how_a_person_moves(was: Place | None, now: Place | None, moved: Movemen
         pytest.param({}, {"of a": MEMBER}, Effect.WORSE, id="into a population is no comfort"),
         pytest.param({}, {"b": OVER}, Effect.WORSE, id="into a cohort"),
         pytest.param({"a": UNKNOWN}, {"a": OVER}, Effect.WORSE, id="known at last, and bad"),
+        pytest.param({"a": UNKNOWN}, {"b": OVER}, Effect.WORSE, id="known at last, and bad in another cohort"),
         pytest.param({"a": OVER}, {"a": FEWER}, Effect.BETTER, id="fewer days over"),
         pytest.param({"a": DANGER}, {"a": DANGER, "b": OVER}, Effect.WORSE, id="in danger, and in another cohort too"),
         pytest.param({}, {"a": NEAR}, Effect.WORSE, id="approaching is no comfort"),

@@ -39,6 +39,11 @@ def people(council: Council, at: str, *, first: str = ",,,", more: str = "") -> 
     return council.sheet(at, "people", HEADER + FIRST.format(first) + OTHERS + more)
 
 
+def adopted(council: Council) -> None:
+    """The feed says that P1 was adopted, and somebody has looked."""
+    council.approved(people(council, "2020-07-12T01:00", first=",,,2020-07-10")["batch_id"])
+
+
 def served(council: Council, as_at: str) -> int:
     """Care leavers served on a day, as known now."""
     return council.table(as_at=as_at).of
@@ -103,7 +108,7 @@ def test_who_is_transferred_out_leaves_and_comes_back_when_the_feed_says_so(coun
 def test_an_adoption_seals_the_record(council: Council) -> None:
     person_id = council.id_of("P1")
     before = council.on("2020-07-11T08:00").table().of
-    people(council, "2020-07-12T01:00", first=",,,2020-07-10")
+    adopted(council)
     for ids in ({"eclipse_id": "P1"}, {"person_id": person_id}):
         with pytest.raises(NotFound):
             read(council, reading_people.one, to=HEAD, **ids)
@@ -115,14 +120,14 @@ def test_an_adoption_seals_the_record(council: Council) -> None:
 
 def test_a_sealed_record_is_a_blank_row_of_days_before_the_adoption(council: Council) -> None:
     council.night("2020-07-05T01:00", USUAL[0].replace(",U,1,", ",S,,"), *USUAL[1:])
-    people(council, "2020-07-12T01:00", first=",,,2020-07-10")
+    adopted(council)
     assert [row.card for row in council.table(as_at="2020-07-09").rows] == [BLANK]
     assert [row.card for row in council.table(as_at="2020-07-09", known_at="2020-07-09T08:00").rows] == [BLANK]
     assert rows(council) == []
 
 
 def test_the_feed_adds_nothing_to_a_sealed_record(council: Council) -> None:
-    people(council, "2020-07-12T01:00", first=",,,2020-07-10")
+    adopted(council)
     report = council.on("2020-07-13T01:00").push("ssd", {"ssd_care_leavers": leavers(*USUAL)})
     assert {(r["code"], r["dataset"]) for r in report["refusals"]} == {("sealed", "ssd_care_leavers")}
     assert served(council, "2020-07-09") == 3

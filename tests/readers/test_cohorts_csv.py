@@ -112,7 +112,7 @@ def test_a_place_without_days_is_undated_and_an_unknown_code_unmapped(read_cohor
     ("row", "field", "code"),
     [
         ("A1,,2020-07-27,,,", "eclipse_id", "missing_value"),
-        (",P1,2020-07-27,,,", "spell_id", "missing_value"),
+        (",P1,2020-07-27,,,", "spell_id", "missing_key"),
         ("A1,P1,27.07.2020,,,", "started_on", "not_a_date"),
         ("A1,P1,2020-07-27,2020-07-26,,", "ended_on", "ends_before_start"),
         ("A1,P1,2020-07-27,,maybe,", "suitable", "not_yes_or_no"),
@@ -275,15 +275,14 @@ def test_front_door_contacts_under_the_name_of_ours_are_refused_whole(header: st
 
 
 DELETED_ROWS = {
-    "people": ("eclipse_id", "P1"),
     "accommodation": ("spell_id,eclipse_id", "A1,P1"),
     "pre_proceedings": ("record_id,eclipse_id", "R1,P1"),
-    "care_proceedings": ("record_id,eclipse_id,issued_on", "R1,P1,2020-02-03"),
+    "care_proceedings": ("record_id,eclipse_id,issued_on", "R1,P1,"),
     "permanence_plans": ("record_id,eclipse_id", "R1,P1"),
     "plan_counts": ("eclipse_id", "P1"),
-    "contacts": ("record_id,eclipse_id,occurred_at,contact_kind,outcome", "K1,P1,2020-07-30 14:05,phone,made"),
+    "contacts": ("record_id,eclipse_id,occurred_at,contact_kind,outcome", "K1,P1,,,"),
 }
-"""Each file whose rows are facts: what a row needs to say that it is deleted."""
+"""Each file whose rows end by a marker, which needs the ids of the row alone."""
 
 
 @pytest.mark.parametrize("dataset", DELETED_ROWS)
@@ -291,22 +290,40 @@ def test_a_delta_says_that_a_record_is_no_more(dataset: str, read_cohorts: Read)
     header, row = DELETED_ROWS[dataset]
     (claim,) = read_cohorts(**{dataset: f"{header},record_deleted\n{row},yes\n"}).claims
     assert (claim.deleted, claim.eclipse_id) == (True, "P1")
+    whose = read_cohorts(**{dataset: f"{header},record_deleted\n{row.replace('P1', '')},yes\n"})
+    assert (whose.claims, {r.field for r in whose.refusals}) == ((), {"eclipse_id"})
     kept = read_cohorts(**{dataset: f"{header},record_deleted\n{row},no\n"})
     assert not any(claim.deleted for claim in kept.claims)
 
 
-def test_a_deleted_row_still_needs_its_required_cells(read_cohorts: Read) -> None:
-    extract = read_cohorts(care_proceedings="record_id,eclipse_id,issued_on,record_deleted\nR1,P1,,yes\n")
-    assert [(r.field, r.code) for r in extract.refusals] == [("issued_on", "missing_value")]
-
-
-def test_teams_and_workers_are_never_deleted(read_cohorts: Read) -> None:
-    assert DELETED_ROWS.keys() == set(cohorts_csv.DATASETS) - {"teams", "workers"}
+def test_people_teams_and_workers_are_never_deleted(read_cohorts: Read) -> None:
+    assert DELETED_ROWS.keys() == set(cohorts_csv.DATASETS) - {"teams", "workers", "people"}
     extract = read_cohorts(
-        teams="team_id,record_deleted\nT1,yes\n", workers="worker_id,record_deleted\nW1,yes\nW2,no\n"
-    )
-    assert (extract.teams, extract.workers) == ((), (Worker("W2"),))
-    assert [r.code for r in extract.refusals] == ["cannot_be_deleted", "cannot_be_deleted"]
+        teams="team_id,record_deleted\nT1,yes\n", workers="worker_id,record_deleted\nW1,yes\nW2,no\n",
+        people="eclipse_id,team_id,record_deleted\nP1,T1,yes\nP2,,yes\n",
+    )  # fmt: skip
+    assert (extract.teams, extract.workers, extract.claims) == ((), (Worker("W2"),), ())
+    assert [r.code for r in extract.refusals] == ["cannot_be_deleted"] * 4
+
+
+def test_a_blank_last_day_says_that_a_worker_is_back_and_no_column_says_nothing(read_cohorts: Read) -> None:
+    back = read_cohorts(workers="worker_id,ended_on\nW1,\nW2,2020-07-01\nW3,1900-01-01\n").workers
+    assert [worker.back for worker in back] == [True, False, False]
+    assert [worker.back for worker in read_cohorts(workers="worker_id\nW1\n").workers] == [False]
+
+
+def test_a_column_that_is_not_there_says_nothing(read_cohorts: Read) -> None:
+    (claim,) = read_cohorts(accommodation="spell_id,eclipse_id,code,ended_on\nA1,P1,U,\n").claims
+    assert {"ended_on", "code"}.isdisjoint(claim.unsaid)
+    (claim,) = read_cohorts(accommodation="spell_id,eclipse_id,code\nA1,P1,U\n").claims
+    assert "ended_on" in claim.unsaid
+    (claim,) = read_cohorts(pre_proceedings="record_id,eclipse_id,PPStartDate\nR1,P1,2020-02-03\n").claims
+    assert {"step_decided_on", "outcome", "outcome_code"} <= claim.unsaid
+
+
+def test_true_is_no_id(read_cohorts: Read) -> None:
+    extract = read_cohorts(people='{"eclipse_id": true, "surname": "Demo"}\n')
+    assert [(r.field, r.code) for r in extract.refusals] == [("eclipse_id", "not_an_id")]
 
 
 def test_a_file_of_ours_with_nothing_in_its_rows_was_not_supplied(read_cohorts: Read) -> None:

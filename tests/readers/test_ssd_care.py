@@ -73,7 +73,7 @@ def test_a_cp_review_without_an_id_is_refused_and_the_others_are_taken(read_ssd:
     """In Eclipse's own database one such row keeps the whole table from loading."""
     extract = read_ssd(ssd_cp_reviews=REVIEWS + "NULL,P1,NULL,,2020-02-05,Y,Y\nR2,P1,NULL,,2020-05-05,Y,Y\n")
     assert [claim.key for claim in extract.claims] == ["R2"]
-    assert [(r.row, r.field, r.code) for r in extract.refusals] == [(2, "cppr_cp_review_id", "missing_value")]
+    assert [(r.row, r.field, r.code) for r in extract.refusals] == [(2, "cppr_cp_review_id", "missing_key")]
 
 
 def test_what_eclipse_writes_as_a_constant_is_not_read(read_ssd: Read) -> None:

@@ -106,5 +106,5 @@ def test_workers_and_teams(read_ssd: Read) -> None:
     assert extract.teams == (Team("T1", title="Exeter, Children and Families 1"),)
     assert [(r.dataset, r.row, r.code) for r in extract.refusals] == [
         ("ssd_department", 3, "duplicate_row"),
-        ("ssd_professionals", 4, "missing_value"),
+        ("ssd_professionals", 4, "missing_key"),
     ]

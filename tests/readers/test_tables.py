@@ -43,8 +43,26 @@ def test_a_row_is_named_by_the_line_it_begins_on() -> None:
 
 
 def test_json_keeps_null_truth_and_nested_values_as_text() -> None:
-    content = b'{"a": null, "b": true, "c": 3.0, "d": {"ADOPTION": "Y"}}'
-    assert rows(content) == [(1, {"a": "", "b": "true", "c": "3.0", "d": '{"ADOPTION": "Y"}'})]
+    content = b'{"a": null, "b": true, "c": 3.0, "d_JSON": {"ADOPTION": "Y"}}'
+    assert rows(content) == [(1, {"a": "", "b": "true", "c": "3.0", "d_json": '{"ADOPTION": "Y"}'})]
+
+
+@pytest.mark.parametrize("value", [b"[1]", b"[]", b'{"id": 1}'])
+def test_a_list_or_an_object_in_a_cell_is_no_text(value: bytes) -> None:
+    table = tables.parse("people", b'{"eclipse_id": "EX1"}\n{"eclipse_id": ' + value + b"}\n")
+    assert [cells for _, cells in table.rows] == [{"eclipse_id": "EX1"}]
+    assert [(r.row, r.code, r.allowed) for r in table.refusals] == [
+        (2, "not_text", "text, a number, true, false or null in each cell")
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\n\r\n\n"], ids=["0 bytes", "a BOM", "blank lines"])
+def test_a_file_without_a_header_is_no_empty_table(content: bytes) -> None:
+    (refusal,) = tables.parse("people", content).refusals
+    assert (refusal.row, refusal.code, refusal.whole) == (1, "missing_header", True)
+    alone = tables.parse("people", b"eclipse_id\n")
+    assert (alone.refusals, alone.count, tables.missing_columns("people", alone, ("eclipse_id",))) == ((), 0, ())
+    assert [r.code for r in tables.missing_columns("people", tables.parse("people", b",\n"), ("eclipse_id",))] == ["missing_column"]
 
 
 def test_a_line_separator_inside_json_text_does_not_end_the_line() -> None:
@@ -165,11 +183,6 @@ class Dripping(io.BytesIO):
 
     def read1(self, _size: int | None = -1) -> bytes:
         return super().read(self.size)
-
-
-def test_an_empty_file_is_no_rows_and_no_fault() -> None:
-    assert tables.parse("people", b"") == tables.Table(frozenset(), (), (), 0)
-    assert tables.missing_columns("people", tables.parse("people", b""), ["id"]) == ()
 
 
 def test_a_required_column_that_is_not_there_refuses_the_dataset() -> None:

@@ -1,11 +1,13 @@
 """Pushing a night: from a folder and from the SSD tables, again and again, and what each exit code means."""
 
 import csv
+import importlib
 import re
 import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -13,7 +15,9 @@ from psycopg import sql
 from sqlalchemy import func, select
 
 from service.domain.facts import KINDS
+from service.domain.holding import RULES
 from service.domain.intake import UNUSABLE
+from service.readers.profiles import DATASETS
 from service.store.engine import reading
 from service.store.schema import FACTS, watermark
 from tests import postgres
@@ -109,8 +113,8 @@ def test_the_ssd_tables_of_a_postgresql_twice_and_then_the_same_night_as_files(
     assert "only the watermark moved" in again.stdout
     assert held(service) == before
     assert marks(service) == 2 * read > 0
-    shutil.copytree(nights[0] / "ssd", tmp_path / "ssd")
-    files = service.run("eclipse_push", tmp_path, "--extracted-at", "2020-07-05T02:00:00+01:00")
+    shutil.copytree(nights[0] / "ssd", tmp_path / "n" / "ssd")
+    files = service.run("eclipse_push", tmp_path / "n", "--extracted-at", "2020-07-05T02:00:00+01:00")
     assert files.returncode == 0, files.stderr
     assert "only the watermark moved" in files.stdout
     assert held(service) == before
@@ -121,6 +125,126 @@ def test_a_dry_run_changes_nothing(service: Service, tmp_path: Path) -> None:
     done = service.run("eclipse_push", small(tmp_path / "n", "EX1", "EX2"), "--dry-run")
     assert (done.returncode, held(service)["person"]) == (0, 0)
     assert "ssd: planned" in done.stdout
+
+
+@on_sqlite
+def test_a_dry_run_uses_up_no_run_id(service: Service, tmp_path: Path) -> None:
+    """Look, mend, look, push: nothing of it is other content of a run that was named before."""
+    night = small(tmp_path / "n", "EX1", "EX2")
+    first = service.run("eclipse_push", night, "--dry-run")
+    assert (first.returncode, service.run("eclipse_push", night, "--dry-run").stdout) == (0, first.stdout)
+    small(night, "EX1", "EX2", "EX3")
+    assert service.run("eclipse_push", night, "--dry-run").returncode == 0
+    assert service.run("eclipse_push", night).returncode == 0
+    assert held(service)["person"] == 3
+    after = service.run("eclipse_push", night, "--dry-run")
+    assert (after.returncode, "only the watermark moved" in after.stdout) == (0, True)
+    again = service.run("eclipse_push", night)
+    assert "Run ssd-2020-07-31T01:00:00.000Z is applied already" in again.stderr
+
+
+@on_sqlite
+def test_a_dry_run_on_an_empty_service_says_that_the_ssd_part_is_not_in_it(service: Service, tmp_path: Path) -> None:
+    night = small(tmp_path / "n", "EX1")
+    (night / "accommodation.csv").write_bytes(
+        sheet({"spell_id": "A1", "eclipse_id": "EX1", "code": "U", "started_on": "2020-07-01"})
+    )
+    planned = service.run("eclipse_push", night, "--dry-run")
+    assert (planned.returncode, "person_not_found" in planned.stdout) == (3, True)
+    assert "Planned without the ssd part" in planned.stdout
+    done = service.run("eclipse_push", night)
+    assert (done.returncode, "Planned without" in done.stdout) == (0, False)
+
+
+ACCOMMODATED = {"spell_id": "A1", "eclipse_id": "EX1", "code": "U", "started_on": "2020-07-01"}
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("ssd_cp_plan.csv", "is it ssd_cp_plans?"),
+        ("ssd_person_20261122.csv", "is it ssd_person?"),
+        ("cp_plans.csv", "is it ssd_cp_plans?"),
+        ("ssd_cp_plans.txt", "does not end in .csv"),
+        ("ssd_cp_plans.csv.gz", "--gzip"),
+        ("ssd_contacts.csv", "front door"),
+    ],
+)
+def test_a_file_that_nobody_takes_is_named_and_the_rest_is_pushed(
+    service: Service, tmp_path: Path, name: str, said: str
+) -> None:
+    night = small(tmp_path / "n", "EX1")
+    (night / "accommodation.csv").write_bytes(sheet(ACCOMMODATED))
+    (night / name).write_bytes(b"a\n1\n")
+    (night / ".hidden").write_bytes(b"")
+    done = service.run("eclipse_push", night)
+    assert done.returncode == 10, done.stdout + done.stderr
+    assert f"{name}: left out." in done.stderr
+    assert said in done.stderr
+    assert "Taken are ssd_department, " in done.stderr
+    assert "manifest.json: left out" not in done.stderr
+    assert ".hidden" not in done.stderr
+    assert (held(service)["person"], held(service)["accommodation"]) == (1, 1)
+    left = service.run("eclipse_push", night, "--ignore", name)
+    assert (left.returncode, name in left.stderr) == (0, False)
+    manifest = f'{{"extracted_at": "2020-07-31T01:00:00Z", "ignore": ["{name}"]}}'
+    (night / "manifest.json").write_text(manifest, encoding="utf-8")
+    assert service.run("eclipse_push", night).returncode == 0
+
+
+@on_sqlite
+def test_a_folder_of_which_no_file_is_taken_is_wrong_usage(service: Service, tmp_path: Path) -> None:
+    night = small(tmp_path / "n")
+    (night / "ssd_person.csv").rename(night / "ssd_persons.csv")
+    done = service.run("eclipse_push", night)
+    assert (done.returncode, "ssd_persons.csv: left out. " in done.stderr) == (2, True)
+    (night / "manifest.json").write_text('{"extracted_at": "2020-07-31T01:00:00Z", "ignore": "x"}', encoding="utf-8")
+    wrong = service.run("eclipse_push", night)
+    assert (wrong.returncode, '"ignore"' in wrong.stderr) == (2, True)
+
+
+@on_sqlite
+def test_one_profile_of_a_folder(service: Service, tmp_path: Path) -> None:
+    night = small(tmp_path / "n", "EX1")
+    (night / "teams.csv").write_bytes(sheet({"team_id": "T1"}))
+    done = service.run("eclipse_push", night, "--profile", "ssd")
+    assert (done.returncode, "ssd: applied" in done.stdout, "cohorts:" in done.stdout) == (0, True, False)
+    other = service.run("eclipse_push", night, "--profile", "cohorts")
+    assert (other.returncode, "cohorts: applied" in other.stdout, "ssd:" in other.stdout) == (0, True, False)
+
+
+def test_the_script_knows_the_names_of_our_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    assert importlib.import_module("night_folder").COHORTS == DATASETS["cohorts"]
+
+
+@on_sqlite
+def test_without_a_terminal_each_dataset_is_one_line(service: Service, tmp_path: Path) -> None:
+    """As cron has it: eighty columns, no terminal."""
+    assert service.run("eclipse_push", leavers(tmp_path / "n", *LEAVERS)).returncode == 0
+    service.clock.advance(hours=2)
+    later = "2020-07-31T09:00:00Z"
+    done = service.run("eclipse_push", leavers(tmp_path / "n", extracted_at=later), COLUMNS="80")
+    lines = done.stdout.splitlines()
+    assert "  ssd_person: 9 rows = 0 applied + 9 unchanged + 0 held + 0 refused" in lines
+    (emptied,) = [line for line in lines if line.startswith("  ssd_care_leavers: ")]
+    assert emptied.startswith("  ssd_care_leavers: 0 rows = 0 applied + 0 unchanged + 0 held + 0 refused; ")
+    assert "9 left the extract (held)" in emptied
+    assert [line for line in lines if line.startswith("  held  ssd_care_leavers: 9 changes of 9 people wait since")]
+
+
+@on_sqlite
+def test_where_doubtful_rows_are_seen_is_said(service: Service, tmp_path: Path) -> None:
+    """A code that the map does not know is taken as unknown, and stands in no exit code."""
+    night = small(tmp_path / "n", "EX1")
+    (night / "accommodation.csv").write_bytes(sheet(ACCOMMODATED | {"code": "Lodging somewhere"}))
+    done = service.run("eclipse_push", night)
+    assert (done.returncode, "GET /v1/data-quality/rows?doubtful=true" in done.stdout) == (0, True)
+    headers = {"Authorization": f"Bearer {service.token('head')}"}
+    with service.client() as client:
+        rows = client.get("/v1/data-quality/rows?doubtful=true&code=unmapped", headers=headers).json()["rows"]
+    assert [(row["dataset"], row["code"], row["field"]) for row in rows] == [("accommodation", "unmapped", "code")]
 
 
 @on_sqlite
@@ -226,7 +350,7 @@ def test_every_other_end_has_an_exit_code_of_its_own(service: Service, tmp_path:
     assert service.run("eclipse_push", folder, who="chief").returncode == 6
     assert run("eclipse_push", folder, LOS_URL="http://127.0.0.1:9", LOS_TOKEN=token).returncode == 5
     unreachable = service.run("eclipse_push", "--from-database", "postgresql://nobody@127.0.0.1:9/none")
-    assert unreachable.returncode == 5
+    assert (unreachable.returncode, "refused the connection" in unreachable.stderr) == (5, True)
     assert run("eclipse_push", folder, LOS_URL="http://sight.example", LOS_TOKEN=token).returncode == 2
     assert run("eclipse_push", folder, LOS_URL=service.url).returncode == 2
     assert service.run("eclipse_push", tmp_path / "nothing").returncode == 2
@@ -238,6 +362,32 @@ def test_every_other_end_has_an_exit_code_of_its_own(service: Service, tmp_path:
     assert (older.returncode, "older_extract" in older.stderr) == (8, True)
     ahead = service.run("eclipse_push", small(folder, "EX2", extracted_at="2020-08-02T01:00:00Z"))
     assert (ahead.returncode, "extracted_at" in ahead.stderr) == (4, True)
+
+
+def test_why_the_eclipse_database_could_not_be_read(postgres_server: str) -> None:
+    plain = postgres_server.replace("postgresql+psycopg://", "postgresql://", 1)
+    address = urlsplit(plain)
+    asked = {
+        urlunsplit(address._replace(path="/nosuchdatabase")): (5, "has no such database"),
+        f"postgresql://nosuchrole@{address.hostname}:{address.port}/postgres": (
+            2,
+            "does not know this name and password",
+        ),
+        "postgresql://nobody@host.invalid/none": (5, "has a host name that nobody knows"),
+        "not an address": (2, "cannot be read: postgresql://"),
+    }
+    for url, (code, why) in asked.items():
+        done = run("eclipse_push", "--from-database", url, LOS_URL="http://127.0.0.1:9", LOS_TOKEN="x")
+        assert (done.returncode, why in done.stderr) == (code, True), done.stderr
+        assert "nosuch" not in done.stderr
+
+
+def test_every_reason_to_hold_has_words_and_is_in_the_guide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+    words = importlib.import_module("push_report").HELD_BECAUSE
+    guide = (ROOT / "docs" / "eclipse.md").read_text(encoding="utf-8")
+    assert {reason for reason, _ in RULES} == set(words)
+    assert not [reason for reason, _ in RULES if f"| `{reason}` |" not in guide and reason != "upload_improves"]
 
 
 def test_the_help_and_the_guide_say_every_exit_code() -> None:

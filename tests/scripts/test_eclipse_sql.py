@@ -160,7 +160,29 @@ def test_the_commands_of_the_guide_bring_the_night_in(service: Service, eclipse:
         held = {kind for kind in KINDS if session.execute(select(FACTS[kind].c.fact_id).limit(1)).first()}
     assert held == {"person", "responsibility", "accommodation", "pre_proceedings", "care_proceedings",
                     "permanence_plan", "plan_count", "contact"}  # fmt: skip
-    (tmp_path / "night" / "ssd_person.csv").write_bytes(b"pers_person_id,pers_forename\n11,Robin\n")
+    (tmp_path / "night" / "ssd_person.csv").write_bytes(b'pers_person_id,pers_forename\n11,"Robin\nLee"\n\n')
     by_hand = shell(step("sh", "sha256sum"), tmp_path, **signed)
     assert by_hand.returncode == 0, by_hand.stderr
     assert by_hand.stdout.count('"state":"applied"') == 2
+    (tmp_path / "night" / "ssd_person.csv").write_bytes(b"pers_person_id,pers_forename\n12,Robin\n")
+    refused = shell(step("sh", "sha256sum"), tmp_path, **signed)
+    assert (refused.returncode == 0, "run_content_differs" in refused.stdout) == (False, True)
+    assert '"state"' not in refused.stdout
+
+
+@pytest.mark.skipif(not shutil.which("psql"), reason="needs psql")
+def test_a_query_that_fails_leaves_the_night_as_it_was(eclipse: str, tmp_path: Path) -> None:
+    for name in ("sql", "night"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "settings.psql").write_text(SETTINGS, encoding="utf-8")
+    for name in ("people", "teams"):
+        (tmp_path / "sql" / f"{name}.sql").write_text(SQL[name], encoding="utf-8")
+        (tmp_path / "night" / f"{name}.csv").write_bytes(b"as it was\n")
+    (tmp_path / "sql" / "teams.sql").write_text("SELECT nothing_of_the_kind;", encoding="utf-8")
+    failed = shell(step("sh", 'psql "$ECLIPSE"'), tmp_path, ECLIPSE=eclipse)
+    assert failed.returncode != 0
+    assert {file.read_bytes() for file in (tmp_path / "night").iterdir()} == {b"as it was\n"}
+    (tmp_path / "sql" / "teams.sql").write_text(SQL["teams"], encoding="utf-8")
+    assert shell(step("sh", 'psql "$ECLIPSE"'), tmp_path, ECLIPSE=eclipse).returncode == 0
+    assert {file.name for file in (tmp_path / "night").iterdir()} == {"people.csv", "teams.csv"}
+    assert b"as it was" not in (tmp_path / "night" / "teams.csv").read_bytes()
