@@ -37,8 +37,8 @@ class Exit(IntEnum):
 CODES = {"older_extract": Exit.OLDER, "run_content_differs": Exit.RUN_DIFFERS}
 # Why a file cannot be used at all, as the service says it of a push in which none can.
 UNUSABLE = frozenset({
-    "wrong_encoding", "malformed_csv", "malformed_header", "missing_header", "duplicate_column", "missing_column", "json_array",
-    "line_too_long", "too_many_columns", "too_many_rows", "differs", "front_door_contacts",
+    "wrong_encoding", "malformed_csv", "malformed_header", "missing_header", "duplicate_column", "missing_column",
+    "json_array", "line_too_long", "too_many_columns", "too_many_rows", "differs", "front_door_contacts",
 })  # fmt: skip
 
 

@@ -97,7 +97,9 @@ def _lines(out: Console, title: str, first: str, rows: Iterable[Mapping[str, Any
             said = f"{counts['rows']} rows = " + " + ".join(f"{counts[name]} {name}" for name in ROWS[1:])
             more = [name for name in FACTS if counts[name]]
         else:
-            said = f"{counts['before']} before, {counts['after']} after, {counts['after_if_approved']} if approved"
+            said = f"{counts['before']} before, {counts['after']} after"
+            if counts["after_if_approved"] != counts["after"]:
+                said += f", {counts['after_if_approved']} if what waits is approved"
             more = [name for name in MOVED if counts[name]]
         facts = ", ".join(_counted(counts[name], name.replace("_", " ")) for name in more)
         out.print(f"  {row[first]}: {said}{f'; {facts}' if facts else ''}", markup=False)

@@ -79,7 +79,9 @@ class ManifestBody(Strict):
     """What a push says it brings."""
 
     profile: Literal["ssd", "cohorts"]
-    run_id: Annotated[StrictStr, Field(min_length=1, max_length=200, pattern=PRINTED)] = Field(description="Yours, one per run")
+    run_id: Annotated[StrictStr, Field(min_length=1, max_length=200, pattern=PRINTED)] = Field(
+        description="Yours, one per run"
+    )
     extracted_at: Moment = Field(description="When the source was read")
     source: Literal["eclipse", "migrated"] = Field(default="eclipse", description="Spreadsheets come by /v1/uploads")
     datasets: Annotated[list[DatasetDeclared], Field(min_length=1, max_length=60)]

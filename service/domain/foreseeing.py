@@ -28,7 +28,8 @@ _RESTS_ON = {cohort.code: frozenset(cohort.rests_on) for cohort in COHORTS}
 class Foreseen:
     """What would come of a push: what waits, and cohort by cohort who would move.
 
-    `before` and `after` are sizes of cohorts (count and unknown together); `if_approved` with the held part too.
+    `before` and `after` are sizes of cohorts today (count and unknown together); `if_approved` once the held part is
+    applied too and has taken effect.
     `moved`: person -> cohort -> movement once what is not held is applied; `waiting`: the same for the held part.
     """
 
@@ -183,9 +184,10 @@ def _told(
         for day in days.get(person, (today,)):  # what ends today is seen tomorrow
             was = before.get(person, {}) if day == today else judged.now(person, day)
             applied, both = judged.after(person, first, day), judged.after(person, indices, day)
+            if day == today:
+                after.update(_difference(was, applied))
             if was != both:
                 break
-        after.update(_difference(was, applied))
         approved.update(_difference(was, both))
         moved[person], waiting[person] = movements(was, applied), movements(applied, both)
     return Foreseen(

@@ -8,8 +8,8 @@ from service.domain.facts import Confidence, Fact
 
 # Why a file cannot be taken at all. Its watermark does not move.
 UNUSABLE = frozenset({
-    "wrong_encoding", "malformed_csv", "malformed_header", "missing_header", "duplicate_column", "missing_column", "json_array",
-    "line_too_long", "too_many_columns",
+    "wrong_encoding", "malformed_csv", "malformed_header", "missing_header", "duplicate_column", "missing_column",
+    "json_array", "line_too_long", "too_many_columns",
     "unknown_dataset", "too_many_rows", "rows_differ", "front_door_contacts",
 })  # fmt: skip
 

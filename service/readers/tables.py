@@ -192,7 +192,7 @@ class Malformed(NamedTuple):
 
 
 def _object(content: str) -> dict[str, str] | Malformed:
-    """The cells of one JSON object as text, null as empty. Only a column of JSON (`..._json`) holds lists or objects."""
+    """The cells of one JSON object as text, null as empty. Lists and objects only under `..._json`."""
     try:
         found = json.loads(
             content, object_pairs_hook=_once, parse_int=str, parse_float=str, parse_constant=_no_constant

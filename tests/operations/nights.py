@@ -344,11 +344,9 @@ def shrink(sent: Sent, chance: Random) -> None:
     sent.rows = [row for row in sent.rows if chance.random() > share]
 
 
-def empty(sent: Sent, chance: Random) -> None:
+def empty(sent: Sent, _chance: Random) -> None:
     """All of them are."""
     sent.rows = []
-    if chance.random() < 0.3:
-        sent.data = b""
 
 
 def double(sent: Sent, chance: Random) -> None:
@@ -361,6 +359,16 @@ def double(sent: Sent, chance: Random) -> None:
             elif sent.name in ("ssd_cp_plans", "ssd_missing"):
                 again.cells[COLUMNS[sent.name][2]] = "2018-05-05"
         sent.rows.append(again)
+
+
+def graver(name: str, one: Row, other: Row) -> Row:
+    """Of two rows under one key: what is open before what has ended, then what began earlier."""
+    start, end = (FIELDS[name][each][0] for each in ("start", "end"))
+
+    def grade(row: Row) -> tuple[bool, date]:
+        return bool(text(row.cells, end)), a_day(text(row.cells, start)) or date.max
+
+    return min(one, other, key=grade)
 
 
 def contradict(sent: Sent, chance: Random) -> None:

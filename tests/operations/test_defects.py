@@ -11,9 +11,9 @@ import pytest
 from service.domain.facts import CareLeaverStatus, ChildProtectionPlan, Person
 from service.domain.tracker import Row
 from service.errors import Unprocessable
-from service.store import extracts
+from service.store import extracts, reference
 from service.store.engine import reading
-from tests.council import HEAD, Council, leaver, leavers
+from tests.council import HEAD, INVOLVEMENTS, Council, leaver, leavers
 from tests.factories import a_contact
 
 PERSON = "pers_person_id,pers_forename,pers_surname,pers_dob,pers_expected_dob\n"
@@ -38,6 +38,82 @@ def shown(council: Council, whom: str, cohort: str) -> Row:
     row = council.row(whom, cohort)
     assert row is not None, f"{whom} is not in {cohort}"
     return row
+
+
+# --- what a file says, and what it has no column for ---------------------------------------
+
+
+def plan_of(council: Council) -> ChildProtectionPlan:
+    return council.standing("K1", kinds=("child_protection_plan",)).child_protection_plans[0]
+
+
+def test_a_file_without_the_column_of_an_end_reopens_nothing_and_a_blank_does(council: Council) -> None:
+    ended = OPEN_PLAN.replace("NULL", "2020-07-03")
+    night(council, "2020-07-05T01:00", {"ssd_person": CHILD, "ssd_cp_plans": ended})
+    narrow = (
+        "cppl_cp_plan_id,cppl_person_id,cppl_cp_plan_start_date,cppl_cp_plan_latest_category\n"
+        "51,K1,2019-09-02,Neglect\n"
+    )
+    for day in ("06", "07"):
+        night(council, f"2020-07-{day}T01:00", {"ssd_cp_plans": narrow})
+        plan = plan_of(council)
+        assert plan.known is not None
+        assert plan.ended_on == date(2020, 7, 3), "its file has no column for the end"
+        assert "no_longer_supplied:ended_on" in plan.known.flags
+    night(council, "2020-07-08T01:00", {"ssd_cp_plans": OPEN_PLAN})
+    assert plan_of(council).ended_on is None, "a blank where the end stood opens it again"
+
+
+def test_what_was_deleted_and_is_there_again_is_open_whatever_columns_say_so(council: Council) -> None:
+    header, row = "cppl_cp_plan_id,cppl_person_id,cppl_cp_plan_start_date", "51,K1,2019-09-02"
+    night(council, "2020-07-05T01:00", {"ssd_person": CHILD, "ssd_cp_plans": f"{header}\n{row}\n"})
+    gone = f"{header},record_deleted\n51,K1,,Y\n"
+    night(council, "2020-07-06T01:00", {"ssd_cp_plans": gone}, mode="delta")
+    assert plan_of(council).ended_on == date(2020, 7, 6), "the marker needs the ids alone"
+    night(council, "2020-07-07T01:00", {"ssd_cp_plans": f"{header}\n{row}\n"})
+    assert plan_of(council).ended_on is None
+
+
+def test_a_marker_ends_an_allocation_of_which_nothing_else_is_said(council: Council) -> None:
+    header = INVOLVEMENTS.split("\n")[0].split(",")
+    first = dict(zip(header, INVOLVEMENTS.split("\n")[1].split(","), strict=True))
+    whose = first["invo_person_id"]
+    cells = ",".join(first[name] if name in ("invo_involvements_id", "invo_person_id") else "" for name in header)
+    night(
+        council, "2020-07-06T01:00", {"ssd_involvements": ",".join([*header, "record_deleted"]) + f"\n{cells},Y\n"},
+        mode="delta",
+    )  # fmt: skip
+    (allocation,) = council.standing(whose, kinds=("allocation",)).allocations
+    assert allocation.ended_on == date(2020, 7, 6)
+
+
+def test_a_worker_whose_last_day_is_blank_again_is_back(council: Council) -> None:
+    def last_day() -> date | None:
+        with reading(council.engine) as session:
+            return reference.workers(session)["W1"].ended_on
+
+    header = "worker_id,name,role,team_id"
+    council.sheet("2020-07-05T01:00", "workers", f"{header},ended_on\nW1,A. Demo-Adviser,PA,exeter_1,2020-07-03\n")
+    assert last_day() == date(2020, 7, 3)
+    council.sheet("2020-07-06T01:00", "workers", f"{header}\nW1,A. Demo-Adviser,PA,exeter_1\n")
+    assert last_day() == date(2020, 7, 3), "no column says nothing"
+    council.sheet("2020-07-07T01:00", "workers", f"{header},ended_on\nW1,A. Demo-Adviser,PA,exeter_1,\n")
+    assert last_day() is None
+
+
+def test_a_file_of_no_bytes_is_no_empty_table(council: Council) -> None:
+    before = len(council.table().rows)
+    report = council.on("2020-07-06T01:00").push("ssd", {"ssd_care_leavers": "", "ssd_involvements": INVOLVEMENTS})
+    told = {each["name"]: each["unusable"] for each in report["datasets"]}
+    assert told == {"ssd_care_leavers": True, "ssd_involvements": False}
+    assert [(each["code"], each["owner"]) for each in report["refusals"]] == [("missing_header", "integration")]
+    assert (report["held"], len(council.table().rows)) == ([], before)
+
+
+def test_a_row_without_its_own_id_is_its_file_makers_to_put_right(council: Council) -> None:
+    files = {"ssd_person": CHILD, "ssd_cp_plans": PLANS + ",K1,2019-09-02,,,\n"}
+    report = council.on("2020-07-06T01:00").push("ssd", files)
+    assert [(r["code"], r["owner"]) for r in report["refusals"]] == [("missing_key", "integration")]
 
 
 # --- care leavers ----------------------------------------------------------------------------

@@ -382,8 +382,9 @@ class History:
                 first[key], taken = len(found), row
             elif care:
                 found[first[key]] = worse(earlier, row)
-            else:
-                refused += any(nights.text(row.cells, c) != nights.text(earlier.cells, c) for c in row.cells)
+            elif any(nights.text(row.cells, c) != nights.text(earlier.cells, c) for c in row.cells):
+                refused += 1
+                found[first[key]] = nights.graver(sent.name, earlier, row)
             found.append(taken)
         return found, refused
 

@@ -62,7 +62,8 @@ def test_a_file_without_a_header_is_no_empty_table(content: bytes) -> None:
     assert (refusal.row, refusal.code, refusal.whole) == (1, "missing_header", True)
     alone = tables.parse("people", b"eclipse_id\n")
     assert (alone.refusals, alone.count, tables.missing_columns("people", alone, ("eclipse_id",))) == ((), 0, ())
-    assert [r.code for r in tables.missing_columns("people", tables.parse("people", b",\n"), ("eclipse_id",))] == ["missing_column"]
+    nameless = tables.missing_columns("people", tables.parse("people", b",\n"), ("eclipse_id",))
+    assert [refusal.code for refusal in nameless] == ["missing_column"]
 
 
 def test_a_line_separator_inside_json_text_does_not_end_the_line() -> None:
