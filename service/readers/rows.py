@@ -182,7 +182,8 @@ class Row:
 class Reading:
     """The rows of a table one by one, none of them kept: what is wrong with one is noted when the next is asked for.
 
-    `unsaid`: fields of which the file has no column. `placeholder`, once they have been gone through: the table has rows, and nothing in any of them.
+    `unsaid`: fields of which the file has no column. `placeholder`, once they have been gone through: the table has
+    rows, and nothing in any of them.
     """
 
     def __init__(self, dataset: str, table: Table, unsaid: Iterable[str] = ()) -> None:
