@@ -40,8 +40,8 @@ def kept(
     flags = frozenset(flags)
     after = believed(before, after, flags)
     unsure = unread(flags)
-    if "code" in unsure and isinstance(before, Accommodation) and is_breach(before):
-        after = replace(after, suitable=before.suitable, unacceptable=before.unacceptable)  # type: ignore[call-arg]
+    if isinstance(before, Accommodation) and isinstance(after, Accommodation):
+        after = _no_better(before, after) if "code" in unsure and is_breach(before) else after
     filled: dict[str, Any] = {}
     born = isinstance(after, Person) and after.born_on is not None
     reopened = _ENDS if any(_gone(before, after, name) for name in _DAYS - unsaid) else _ENDS - unsaid
@@ -76,6 +76,12 @@ def begins(before: Fact, said: Fact, value: Fact, blanked: Iterable[str]) -> tup
             loose |= hanging
     own = {f.name: getattr(said, f.name) for f in fields(value) if f.name in loose}
     return replace(value, **own), [flag for flag in blanked if flag.partition(":")[2] not in loose]
+
+
+def _no_better(before: Accommodation, after: Accommodation) -> Accommodation:
+    """A place whose code could not be read, with the worse of what is held and what is said of it."""
+    suitable = False if after.suitable is False else before.suitable
+    return replace(after, suitable=suitable, unacceptable=before.unacceptable or after.unacceptable)
 
 
 def _starts_no_earlier(before: Fact, after: Fact) -> bool:
