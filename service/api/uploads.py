@@ -118,10 +118,10 @@ def read_form(
     campaign: Annotated[str | None, Query(max_length=36, description="A row for each person outstanding in it")] = None,
 ) -> Response:
     """Headings, what each column allows, and a row for each person outstanding whom you may open; no facts held."""
-    wanted = _form(form)
-    chosen = [_one_sheet(wanted, sheet)] if format is Kind.CSV or sheet is not None else list(wanted.sheets)
 
     def compute(seen: Seen) -> tuple[Response, list[str]]:
+        wanted = _form(form)
+        chosen = [_one_sheet(wanted, sheet)] if format is Kind.CSV or sheet is not None else list(wanted.sheets)
         rows: list[dict[str, str]] = []
         people: list[str] = []
         if campaign is not None:

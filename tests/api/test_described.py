@@ -27,8 +27,8 @@ def test_the_examples_of_bodies_are_taken(village: Village) -> None:
     """With somebody who is there in place of the example's person."""
     refused = []
     for method, path, _, body in OPERATIONS:
-        if body is None or "eclipse_id" not in body or method != "POST":
-            continue
+        if body is None or "eclipse_id" not in body or method != "POST" or "{campaign_id}" in path:
+            continue  # an answer needs a campaign under way: tests/api/test_campaigns.py
         whom = "EX2" if path in ("/v1/accommodation", "/v1/contacts", "/v1/care-leaver-statuses") else "CH1"
         whom = "NO1" if path.endswith("/release") else whom  # whose id means nobody afterwards
         answer = village.post("head", path, body | {"eclipse_id": whom})
