@@ -21,7 +21,7 @@ _VARIES = frozenset({"recorded_at", "superseded_at", "applied_at", "first_held_a
                      "created_by", "recorded_by", "decided_by"})  # fmt: skip
 _STEPS = frozenset({"ingest.open", "ingest.apply", "ingest.approve"})
 _OF_A_RUN = frozenset({"batch_id", "hold_id", "person_id", "fact_id", "version_id", "applied_at", "since", "decided_at",
-                       "recorded_at", "known_at", "moved", "etag"})  # fmt: skip
+                       "recorded_at", "known_at", "moved", "waiting", "etag"})  # fmt: skip
 State = Mapping[str, Counter[tuple[Any, ...]]]
 
 

@@ -85,7 +85,7 @@ def _holds(moment: datetime | None) -> Select[Any]:
         )
         .outerjoin(hold_decision, decided)
         .outerjoin(counted, counted.c.hold_id == hold.c.hold_id)
-        .order_by(hold.c.first_held_at, hold.c.hold_id)
+        .order_by(hold.c.first_held_at, hold.c.recorded_at, hold.c.dataset, hold.c.hold_id)
     )  # fmt: skip
     return query if moment is None else query.where(hold.c.recorded_at <= moment)
 
