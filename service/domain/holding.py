@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from service.domain.changes import Change, Unit
-from service.domain.foresight import Effect, Movement
+from service.domain.foresight import Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +173,3 @@ def _by_dataset(units: Sequence[Unit], why: Mapping[int, Iterable[Reason]]) -> l
         )
         for name, indices in grouped.items()
     ]
-
-
-def counted(moved: Iterable[Mapping[str, Movement]]) -> dict[str, Counter[Movement]]:
-    """Cohort -> how many move in which way."""
-    found: dict[str, Counter[Movement]] = defaultdict(Counter)
-    for each in moved:
-        for cohort, movement in each.items():
-            found[cohort][movement] += 1
-    return found
