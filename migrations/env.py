@@ -5,6 +5,8 @@ import os
 from alembic import context
 from sqlalchemy import Connection, Engine, text
 
+import service.store.schema_access
+import service.store.schema_rights
 import service.store.users  # noqa: F401 - registers its tables
 from service.settings import from_environment
 from service.store.engine import is_sqlite, make_engine

@@ -17,12 +17,13 @@ from service.domain.facts import Accommodation, Confidence, Contact, Fact, Sourc
 from service.domain.person import Facts
 from service.domain.tracker import Row, Table, Tracker
 from service.domain.viewpoint import Viewpoint
-from service.operations import contacts, deciding, entries, ingest, lookup, tracker
+from service.operations import contacts, entries, lookup, tracker
 from service.operations.contacts import Logged, NewContact
 from service.operations.entries import Entered
-from service.operations.ingest import Manifest
+from service.operations.intake import deciding, ingest
+from service.operations.intake.ingest import Manifest
+from service.operations.intake.weighing import Declared, Prepared
 from service.operations.tracker import Filters
-from service.operations.weighing import Declared, Prepared
 from service.readers import mapping
 from service.store import facts, people, users
 from service.store.engine import reading, writing

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 
 from service.domain.facts import Source
-from service.operations.ingest import Manifest
-from service.operations.weighing import Declared
+from service.operations.intake.ingest import Manifest
+from service.operations.intake.weighing import Declared
 from tests.council import TEAMS, WORKERS
 from tests.doomed import Doomed
 from tests.village import sheet

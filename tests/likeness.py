@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, Table, select
 
 from service.domain.facts import Source
-from service.operations import ingest
+from service.operations.intake import ingest
 from service.store import holds
 from service.store.engine import reading
 from service.store.schema import FACTS, METADATA, audit_entry, person_identifier

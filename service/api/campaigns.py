@@ -11,8 +11,8 @@ from service.api.described import needs, problems, shows
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
 from service.domain.campaign import TOPICS, Answer, Figures
-from service.operations import campaigns, progress
-from service.operations.progress import Line, Progress
+from service.operations.first_load import campaigns, progress
+from service.operations.first_load.progress import Line, Progress
 from service.store.campaigns import Campaign
 from service.writers import words
 from service.writers.tracker_json import dump

@@ -9,8 +9,8 @@ from service.api.dependencies import Look, Seen, looking
 from service.api.described import needs, problems, shows
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
-from service.operations import coverage
-from service.operations.coverage import Fed, TeamFeeds
+from service.operations.intake import coverage
+from service.operations.intake.coverage import Fed, TeamFeeds
 from service.writers.tracker_json import dump
 
 router = APIRouter(prefix="/ingest/coverage", tags=["ingest"], route_class=StrictRoute)

@@ -9,8 +9,8 @@ from service.api.described import needs, problems, shows
 from service.api.strict import StrictRoute
 from service.domain.access import Permission, Role
 from service.domain.data_quality import WORDS, reason
-from service.operations import data_quality
-from service.operations.data_quality import days_between, refuse_unknown
+from service.operations.intake import data_quality
+from service.operations.intake.data_quality import days_between, refuse_unknown
 from service.readers.profiles import DATASETS
 from service.store.issues import Filters, Listed
 from service.writers.tracker_json import dump

@@ -7,8 +7,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.api.dependencies import Door, TheDoor
 from service.api.described import problems, shows
 from service.errors import Busy, NotReady
-from service.operations import feeds
-from service.operations.feeds import Feeds
+from service.operations.intake import feeds
+from service.operations.intake.feeds import Feeds
 from service.store.engine import reading
 from service.store.health import hurry, schema_revision
 from service.writers.tracker_json import dump

@@ -12,9 +12,9 @@ from service.api.receiving import receiving
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
 from service.domain.facts import Source
-from service.operations import deciding, holds, ingest
-from service.operations.ingest import Manifest
-from service.operations.weighing import Declared
+from service.operations.intake import deciding, holds, ingest
+from service.operations.intake.ingest import Manifest
+from service.operations.intake.weighing import Declared
 from service.readers.tables import MAX_ROWS
 from service.store import audit
 from service.store.extracts import Batch, Content

@@ -14,8 +14,8 @@ from service.domain.access import Permission
 from service.domain.forms import FORMS, NAME, WHOSE, Form, Sheet
 from service.domain.tracker import Card
 from service.errors import NotFound, TooLarge, Unprocessable
-from service.operations import progress, uploads
-from service.operations.uploads import Checked, Outcome
+from service.operations.first_load import progress, uploads
+from service.operations.first_load.uploads import Checked, Outcome
 from service.readers import sheets_in
 from service.readers.mapping import CodeMap
 from service.readers.sheets_in import CODES, CSV_TYPE, XLSX_TYPE, Returned

@@ -13,7 +13,9 @@ from service.domain.access import User
 from service.domain.campaign import Answer
 from service.domain.dates import london_day
 from service.domain.facts import Accommodation, Confidence
-from service.operations import campaigns, contacts, deciding, entries, ingest, merging
+from service.operations import contacts, entries, merging
+from service.operations.first_load import campaigns
+from service.operations.intake import deciding, ingest
 from service.operations.lookup import somebody
 from service.operations.merging import Named
 from service.readers import mapping

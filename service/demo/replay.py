@@ -13,9 +13,9 @@ from service.demo.users import DemoUser
 from service.domain.access import Role, ScopeKind, User
 from service.domain.facts import Source
 from service.errors import Conflict
-from service.operations import ingest, reports
-from service.operations.ingest import Manifest
-from service.operations.weighing import Declared
+from service.operations.intake import ingest, reports
+from service.operations.intake.ingest import Manifest
+from service.operations.intake.weighing import Declared
 from service.readers import tables
 from service.readers.mapping import CodeMap
 from service.store import health, people, users

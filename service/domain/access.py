@@ -63,6 +63,13 @@ class Permission(StrEnum):
     READ_DATA_QUALITY = "read_data_quality"
     DECIDE_HELD = "decide_held"
     MANAGE_USERS = "manage_users"
+    END_SESSIONS = "end_sessions"
+    RESTRICT_RECORD = "restrict_record"
+    CLEAR_RESTRICTION = "clear_restriction"
+    REFER_PERSON = "refer_person"
+    EMERGENCY_SIGHT = "emergency_sight"
+    READ_AUDIT = "read_audit"
+    READ_OWN_LOOKS = "read_own_looks"
 
 
 MEANING: dict[Permission, str] = {
@@ -93,6 +100,13 @@ MEANING: dict[Permission, str] = {
     Permission.READ_DATA_QUALITY: "List rows refused or doubtful, as far as they are one's own to put right",
     Permission.DECIDE_HELD: "Approve or reject what of a push was held, never of one's own",
     Permission.MANAGE_USERS: "Add users, set their roles and scope, link them to workers",
+    Permission.END_SESSIONS: "Revoke one token, or all that an account was given so far",
+    Permission.RESTRICT_RECORD: "Restrict a record, keep its allow-list, ask for it to be cleared",
+    Permission.CLEAR_RESTRICTION: "Decide on clearing a restriction that somebody else asked to clear",
+    Permission.REFER_PERSON: "Show one person in scope to one account outside its usual scope, until a day",
+    Permission.EMERGENCY_SIGHT: "Open one person outside one's scope out of hours, with a reason",
+    Permission.READ_AUDIT: "Read who saw and changed what about a person, refusals, and alerts on bulk reading",
+    Permission.READ_OWN_LOOKS: "Read what one has looked at oneself",
 }
 
 # Kinds that only feeds record (person, responsibility, allocation, period of care, placement, legal status, plan
@@ -110,7 +124,8 @@ RECORDED_UNDER: dict[str, Permission] = {
     "cla_review": Permission.RECORD_CARE_REVIEW,
 }
 
-_FIGURES = frozenset({Permission.READ_TRACKER, Permission.READ_POLICY, Permission.READ_CAMPAIGN})
+_EVERYBODY = frozenset({Permission.READ_OWN_LOOKS})
+_FIGURES = _EVERYBODY | {Permission.READ_TRACKER, Permission.READ_POLICY, Permission.READ_CAMPAIGN}
 _ROWS = _FIGURES | {
     Permission.READ_PEOPLE, Permission.READ_PERSON, Permission.READ_TIMELINE, Permission.READ_CONFLICTS,
 }  # fmt: skip
@@ -125,32 +140,44 @@ _WORKER = _KEEPS | {
     Permission.UPLOAD_SHEET,
 }
 _QUALITY = frozenset({Permission.READ_DATA_QUALITY})
-_LINE_MANAGER = _WORKER | _QUALITY | frozenset(RECORDED_UNDER.values()) | _DECIDES
+_LINE_MANAGER = _WORKER | _QUALITY | frozenset(RECORDED_UNDER.values()) | _DECIDES | {Permission.REFER_PERSON}
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.PERSONAL_ADVISER: _WORKER,
     Role.SOCIAL_WORKER: _WORKER | {Permission.RECORD_PERMANENCE},
-    Role.DUTY_WORKER: _WORKER,
+    Role.DUTY_WORKER: _WORKER | {Permission.EMERGENCY_SIGHT},
     Role.TEAM_MANAGER: _LINE_MANAGER | {Permission.MERGE_PEOPLE},
     Role.AREA_MANAGER: _LINE_MANAGER | {Permission.MERGE_PEOPLE},
     Role.LOCALITY_DIRECTOR: _LINE_MANAGER,
     Role.SENIOR_MANAGER_CORPORATE_PARENTING: _LINE_MANAGER,
-    Role.SENIOR_MANAGER_SAFEGUARDING_QA: _ROWS | _REPORTS | _DECIDES,
+    Role.SENIOR_MANAGER_SAFEGUARDING_QA: _ROWS
+    | _REPORTS
+    | _DECIDES
+    | {Permission.RESTRICT_RECORD, Permission.CLEAR_RESTRICTION, Permission.REFER_PERSON},
     Role.CASE_PROGRESSION_MANAGER: _KEEPS | {Permission.RECORD_COURT, Permission.UPLOAD_SHEET},
     Role.IRO: _KEEPS | {Permission.RECORD_PERMANENCE, Permission.RECORD_CARE_REVIEW, Permission.UPLOAD_SHEET},
     Role.CP_CHAIR: _KEEPS | {Permission.RECORD_CHILD_PROTECTION},
     Role.HEAD_OF_SERVICE: _LINE_MANAGER
     | _REPORTS
-    | {Permission.DECIDE_HELD, Permission.RUN_CAMPAIGN, Permission.MERGE_PEOPLE},
-    Role.CHIEF_OFFICER: _ROWS | _REPORTS,
+    | {
+        Permission.DECIDE_HELD,
+        Permission.RUN_CAMPAIGN,
+        Permission.MERGE_PEOPLE,
+        Permission.CLEAR_RESTRICTION,
+    },
+    Role.CHIEF_OFFICER: _ROWS | _REPORTS | {Permission.CLEAR_RESTRICTION},
     Role.CHIEF_EXECUTIVE: _FIGURES,
     Role.LEAD_MEMBER: _FIGURES,
     Role.HOUSING_LEAD_MEMBER: _FIGURES,
     Role.IMPROVEMENT_DIRECTOR: _FIGURES,
     Role.PERFORMANCE_ANALYST: _FIGURES | _REPORTS | _QUALITY | {Permission.DECIDE_HELD, Permission.RUN_CAMPAIGN},
-    Role.INFORMATION_GOVERNANCE: _REPORTS | {Permission.READ_POLICY},
-    Role.INTEGRATION: _REPORTS | _QUALITY | {Permission.PUSH_EXTRACTS},
-    Role.ADMINISTRATOR: _REPORTS | {Permission.READ_POLICY, Permission.MANAGE_USERS},
+    Role.INFORMATION_GOVERNANCE: _EVERYBODY
+    | _REPORTS
+    | {Permission.READ_POLICY, Permission.READ_AUDIT, Permission.END_SESSIONS},
+    Role.INTEGRATION: _EVERYBODY | _REPORTS | _QUALITY | {Permission.PUSH_EXTRACTS},
+    Role.ADMINISTRATOR: _EVERYBODY
+    | _REPORTS
+    | {Permission.READ_POLICY, Permission.MANAGE_USERS, Permission.END_SESSIONS},
 }
 
 OWNS: dict[Role, frozenset[str]] = {
@@ -184,13 +211,18 @@ SIGHT: dict[Role, Sight] = {role: _sight(GRANTS[role]) for role in Role}
 
 
 class ScopeKind(StrEnum):
-    """How far: people allocated to one's worker record, or those of a unit named by a code, or all."""
+    """How far: people allocated to one's worker record, those of a unit or cohort named by a code, or all.
+
+    `duty` is a service while on duty there. One person by name is a referral, or an emergency: rows of their own.
+    """
 
     OWN = "own"
     TEAM = "team"
+    DUTY = "duty"
     AREA = "area"
     LOCALITY = "locality"
     SERVICE = "service"
+    COHORT = "cohort"
     COUNTY = "county"
 
 

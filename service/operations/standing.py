@@ -11,7 +11,7 @@ from service.domain.person import Facts
 from service.domain.policy import DEFAULT_POLICY
 from service.domain.tracker import Surroundings, freshness
 from service.domain.viewpoint import Viewpoint
-from service.operations.reports import held
+from service.operations.intake.reports import held
 from service.store import campaigns, extracts, facts, holds, reference
 from service.store.people import Somebody
 

@@ -1,4 +1,4 @@
-"""Every table but users and audit: people, one table per kind of fact, reference data, extracts.
+"""Every table but those of accounts, access and rights: people, facts, reference data, extracts, audit.
 
 Fact tables are derived from the dataclasses of `domain/facts.py`: the dataclass is the definition.
 """
@@ -402,6 +402,23 @@ audit_entry = Table(
     Column("outcome", String(20), nullable=False),
     Column("request_id", String(64)),
     Column("detail", Text(), nullable=False),
+    Column("reason", Text()),  # why somebody looked at what is not their daily work
+    Column("seen", Integer()),  # how many people a read showed
+    Column("changes", Boolean(), nullable=False, server_default="0"),  # whether an answer computed before may differ
+    Index("ix_audit_entry_by", "by_user", "recorded_at"),
+    Index("ix_audit_entry_people_set", "people_set"),
+    Index("ix_audit_entry_changes", "recorded_at", "audit_id", sqlite_where=text("changes"),
+          postgresql_where=text("changes")),
+)  # fmt: skip
+
+# The audit sealed afterwards, in batches: each hash covers an entry and the hash before it.
+audit_link = Table(
+    "audit_link",
+    METADATA,
+    Column("number", Integer(), primary_key=True, autoincrement=False),
+    id_column("audit_id", nullable=False, unique=True),
+    Column("hash", String(64), nullable=False),
+    Column("sealed_at", UTCDateTime(), nullable=False),
 )
 
 # Content-addressed: the same list of people is stored once, however often it is looked at.

@@ -29,6 +29,8 @@ class UserAccount(SQLModel, table=True):
     name: str = Field(sa_column=Column(String(200), nullable=False, index=True))
     active: bool
     worker_ref: str | None = Field(sa_column=Column(String(100)))
+    oid: str | None = Field(default=None, sa_column=Column(String(255)))
+    tokens_from: datetime | None = Field(default=None, sa_column=Column(UTCDateTime()))
     created_at: datetime = Field(sa_column=Column(UTCDateTime(), nullable=False))
 
 
@@ -42,13 +44,14 @@ class UserRole(SQLModel, table=True):
 
 
 class UserScope(SQLModel, table=True):
-    """How far somebody sees now: a kind, and the code of the unit where the kind needs one (else empty)."""
+    """How far somebody sees now: a kind, the code of the unit where the kind needs one (else empty), until when."""
 
     __tablename__ = "user_scope"
 
     user_id: str = Field(sa_column=id_column("user_id", ForeignKey("user_account.user_id"), primary_key=True))
     kind: ScopeKind = Field(sa_column=Column(code_column(ScopeKind, "kind"), primary_key=True))
     code: str = Field(sa_column=Column(String(64), primary_key=True))
+    until: datetime | None = Field(default=None, sa_column=Column(UTCDateTime()))
 
 
 class AccessVersion(SQLModel, table=True):

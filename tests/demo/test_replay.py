@@ -13,7 +13,9 @@ from service.demo.replay import NotEmpty, replay
 from service.domain.access import Role, ScopeKind, User
 from service.domain.viewpoint import Viewpoint
 from service.errors import NotFound
-from service.operations import campaigns, conflicts, coverage, data_quality, merging, progress
+from service.operations import conflicts, merging
+from service.operations.first_load import campaigns, progress
+from service.operations.intake import coverage, data_quality
 from service.operations.lookup import somebody
 from service.operations.tracker import Filters, weekly
 from service.readers import mapping

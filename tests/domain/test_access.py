@@ -111,7 +111,7 @@ def test_sight_is_as_the_product_says() -> None:
 def test_one_account_pushes_and_another_manages_users() -> None:
     assert {role for role in Role if Permission.PUSH_EXTRACTS in access.GRANTS[role]} == {Role.INTEGRATION}
     assert {role for role in Role if Permission.MANAGE_USERS in access.GRANTS[role]} == {Role.ADMINISTRATOR}
-    reads = {Permission.READ_EXTRACT_REPORTS, Permission.READ_DATA_QUALITY}
+    reads = {Permission.READ_EXTRACT_REPORTS, Permission.READ_DATA_QUALITY, Permission.READ_OWN_LOOKS}
     assert access.GRANTS[Role.INTEGRATION] == reads | {Permission.PUSH_EXTRACTS}
 
 

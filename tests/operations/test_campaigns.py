@@ -12,8 +12,8 @@ from service.domain.facts import Unacceptable
 from service.domain.rules import NOT_YET_COLLECTED
 from service.domain.tracker import Table
 from service.errors import Conflict, NotFound, NotPermitted, Unprocessable
-from service.operations import campaigns, progress
-from service.operations.progress import Progress
+from service.operations.first_load import campaigns, progress
+from service.operations.first_load.progress import Progress
 from service.store.campaigns import Campaign
 from service.store.engine import reading, writing
 from tests.council import ADVISER, HEAD, MANAGER, PEOPLE_HEADER, SPELLS_HEADER, Council, leaver, somebody_who

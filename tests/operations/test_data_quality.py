@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.domain.access import Role, User
-from service.operations import data_quality
+from service.operations.intake import data_quality
 from service.store.engine import reading
 from service.store.issues import Filters, Listed
 from tests.council import ANALYST, HEAD, MANAGER, ROBOT, SPELLS_HEADER, USUAL, Council, leaver, leavers, somebody_who

@@ -9,7 +9,8 @@ from sqlalchemy import select
 from service.domain.clocks import State
 from service.domain.facts import CareLeaverStatus, InTouch, Unacceptable
 from service.errors import NothingHeld, OwnPush, Unprocessable
-from service.operations import holds, merging
+from service.operations import merging
+from service.operations.intake import holds
 from service.operations.merging import Named
 from service.store.engine import reading, writing
 from service.store.schema import audit_entry, batch_chunk

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from service.domain.clocks import State
 from service.domain.facts import Basis, ChildProtectionPlan, Confidence, ContactOutcome, InTouch, Source, Unacceptable
 from service.errors import Conflict, NotFound, OlderExtract, RunContentDiffers, Unprocessable
-from service.operations import ingest
+from service.operations.intake import ingest
 from service.store import record
 from service.store.engine import reading, writing
 from service.store.schema import FACTS, audit_entry, batch_dataset, watermark

@@ -15,7 +15,7 @@ from service.domain.clocks import State
 from service.domain.facts import Unacceptable
 from service.domain.tracker import Tracker
 from service.errors import OlderExtract, OwnPush, Unprocessable
-from service.operations import holds
+from service.operations.intake import holds
 from service.store.engine import reading
 from tests.conftest import SetClock
 from tests.council import ANALYST, HEAD, PEOPLE_HEADER, ROBOT, SPELLS_HEADER, TEAMS, USUAL, WORKERS, Council, leaver

@@ -30,6 +30,7 @@ def test_an_entry_says_who_did_what_when_to_whom(session: Session) -> None:
     assert entry._mapping == {
         "audit_id": audit_id, "recorded_at": MONDAY, "by_user": "u1", "act": "record.accommodation", "person_id": "p1",
         "people_set": None, "outcome": "done", "request_id": "r1", "detail": '{"kind": "accommodation"}',
+        "reason": None, "seen": None, "changes": False,
     }  # fmt: skip
 
 

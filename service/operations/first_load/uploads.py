@@ -18,9 +18,9 @@ from service.domain.facts import Source
 from service.domain.forms import ERRORS, NAME, WHOSE, WORDS, Form, Sheet, id_of
 from service.domain.intake import Claim, Refusal
 from service.errors import NotPermitted
-from service.operations import ingest
-from service.operations.ingest import Manifest
-from service.operations.weighing import Declared
+from service.operations.intake import ingest
+from service.operations.intake.ingest import Manifest
+from service.operations.intake.weighing import Declared
 from service.readers import cells, cohorts_csv, profiles
 from service.readers.mapping import CodeMap
 from service.readers.sheets_in import Returned

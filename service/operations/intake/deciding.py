@@ -8,8 +8,8 @@ from sqlmodel import Session
 
 from service.domain.access import User
 from service.errors import NotFound, NothingHeld, OwnPush, Unprocessable
-from service.operations import ingest, weighing
-from service.operations.weighing import Prepared
+from service.operations.intake import ingest, weighing
+from service.operations.intake.weighing import Prepared
 from service.store import audit, extracts, holds
 from service.store.holds import Hold
 

@@ -11,8 +11,8 @@ from service.domain.changes import Unit
 from service.domain.dates import london_day
 from service.domain.holding import Held
 from service.errors import NotFound
-from service.operations import reports
-from service.operations.reports import Weighed
+from service.operations.intake import reports
+from service.operations.intake.reports import Weighed
 from service.store import extracts, holds, identifiers
 from service.store.extracts import Batch
 from service.store.holds import HeldChange, Hold

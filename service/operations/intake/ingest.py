@@ -16,8 +16,8 @@ from service.domain.dates import london_day
 from service.domain.facts import Source
 from service.domain.intake import Extract, Refusal
 from service.errors import Conflict, Expired, NotFound, OlderExtract, RunContentDiffers, Unprocessable
-from service.operations import data_quality, holds, reports
-from service.operations.weighing import Declared, Prepared, declared_of, weigh
+from service.operations.intake import data_quality, holds, reports
+from service.operations.intake.weighing import Declared, Prepared, declared_of, weigh
 from service.readers import profiles
 from service.readers.mapping import CodeMap
 from service.readers.profiles import dataset_name

@@ -16,7 +16,7 @@ from service.domain.foreseeing import NOTHING, Ground, foresee
 from service.domain.holding import DEFAULT, EVERYTHING
 from service.domain.intake import Extract
 from service.domain.viewpoint import Viewpoint
-from service.operations.reports import Weighed
+from service.operations.intake.reports import Weighed
 from service.store import facts, holds, identifiers, intake, issues, merges, people, reference
 from service.store.extracts import Batch
 from service.store.types import new_ids

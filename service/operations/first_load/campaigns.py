@@ -9,9 +9,9 @@ from service.domain.campaign import TOPICS, Answer
 from service.domain.dates import london_day
 from service.domain.viewpoint import Viewpoint
 from service.errors import Conflict, NotPermitted, Unprocessable
-from service.operations import progress
+from service.operations.first_load import progress
+from service.operations.first_load.progress import found, team_code_of
 from service.operations.lookup import somebody
-from service.operations.progress import found, team_code_of
 from service.operations.standing import of_people, surroundings
 from service.store import audit, campaigns, people
 from service.store.campaigns import Answered, Campaign

@@ -1,0 +1,1 @@
+"""What an extract does: opened, sent, weighed, applied, held, decided, reported."""
