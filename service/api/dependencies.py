@@ -83,11 +83,11 @@ class Act:
     now: datetime
 
 
-def acting(permission: Permission) -> Any:
-    """Depends: a write transaction for a user with this permission."""
+def acting(permission: Permission, *, sight: bool = False) -> Any:
+    """Depends: a write transaction for a user with this permission. `sight`: it changes who may see what."""
 
     def begin(request: Request, door: TheDoor, subject: Caller) -> Iterator[Act]:
-        with writing(door.engine, door.clock) as write:
+        with writing(door.engine, door.clock, sight=sight) as write:
             yield Act(write.session, admitted(write.session, subject, permission, request), write.now)
 
     return Depends(begin, scope="function")

@@ -15,7 +15,7 @@ from service.store import users as accounts
 from service.writers.tracker_json import dump
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=StrictRoute)
-Administrator = Annotated[Act, acting(Permission.MANAGE_USERS)]
+Administrator = Annotated[Act, acting(Permission.MANAGE_USERS, sight=True)]
 UserId = Annotated[str, Path(max_length=36)]
 Line = Annotated[StrictStr, Field(min_length=1, max_length=200)]
 

@@ -21,6 +21,9 @@ from service.errors import Busy
 # so that nothing recorded at or before the moment it fixes can be committed afterwards.
 RECORDING_LOCK = 0x105_0F_51617
 INTAKE_LOCK = 0x105_0F_51618
+# Whoever answers a request shares it; a change of who may see what takes it alone. So no look that began before a
+# record was restricted can be noted after it.
+SIGHT_LOCK = 0x105_0F_51619
 WRITE_SECONDS = 15
 INTAKE_SECONDS = 300
 TURN_SECONDS = 10
@@ -139,11 +142,11 @@ def _turns_of(engine: Engine) -> _Turns:
 
 
 @contextmanager
-def writing(engine: Engine, clock: Clock, *, intake: bool = False) -> Iterator[Writing]:
+def writing(engine: Engine, clock: Clock, *, intake: bool = False, sight: bool = False) -> Iterator[Writing]:
     """One write transaction, committed when the block ends and rolled back when it raises.
 
     The clock is read once the lock is held, so `recorded_at` follows the order in which readers see commits.
-    `intake`: one at a time, and with more time to finish.
+    `intake`: one at a time, and with more time to finish. `sight`: changes who may see what, with nobody looking.
     """
     with _answering_busy(), _turn(engine), Session(engine, expire_on_commit=False) as session:
         if is_sqlite(engine):
@@ -155,6 +158,9 @@ def writing(engine: Engine, clock: Clock, *, intake: bool = False) -> Iterator[W
                 session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{seconds}s'"))
                 session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INTAKE_LOCK})
             session.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": RECORDING_LOCK})
+            if not intake:
+                held = "pg_advisory_xact_lock" if sight else "pg_advisory_xact_lock_shared"
+                session.execute(text(f"SELECT {held}(:key)"), {"key": SIGHT_LOCK})
         yield Writing(session, clock())
         session.commit()
 

@@ -7,7 +7,7 @@ from sqlalchemy import select, union, update
 from sqlmodel import Session
 
 from service.domain.access import User
-from service.store import facts, merges, people, users
+from service.store import facts, merges, scope, users
 from service.store.record import current
 from service.store.schema import FACTS, person, person_identifier
 
@@ -59,7 +59,7 @@ def named(session: Session, person_ids: Collection[str], *, to: User, today: dat
         )
         .where(
             facts.among(session, person.c.person_id, person_ids),
-            people.seen_by(to, today),
+            scope.seen_by(to, today),
             person.c.person_id.not_in(hidden),
             person.c.person_id.not_in(merges.one_with(hidden)),
         )

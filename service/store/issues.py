@@ -12,7 +12,7 @@ from service.domain.access import Permission, Role, ScopeKind, User
 from service.domain.data_quality import OWNED_BY_INTEGRATION, OWNED_BY_TEAM, SILENCES, Issue, parted
 from service.domain.facts import Contact, Source
 from service.domain.standing import ENDS_OF
-from service.store import people
+from service.store import scope
 from service.store.facts import among
 from service.store.record import current
 from service.store.schema import FACTS, batch, fact_alias, person, row_issue, team
@@ -160,7 +160,7 @@ def _seen(user: User, today: date) -> ColumnElement[bool]:
     """Issues a user may see: of people in scope; of nobody, with the county; of its own files, for whoever pushes."""
     if user.may(Permission.PUSH_EXTRACTS):
         return (batch.c.created_by == user.user_id) & row_issue.c.code.in_(sorted(OWNED_BY_INTEGRATION))
-    of_people = row_issue.c.person_id.is_not(None) & people.seen_by(user, today)
+    of_people = row_issue.c.person_id.is_not(None) & scope.seen_by(user, today)
     if any(kind is ScopeKind.COUNTY for kind, _ in user.scopes):
         return or_(of_people, row_issue.c.person_id.is_(None))
     return of_people

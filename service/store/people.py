@@ -1,18 +1,19 @@
-"""Who may be seen, and who is who: the one visibility predicate, ids and look-ups."""
+"""Who is who, as far as a reader sees: ids, look-ups, pages of people."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, Table, false, insert, not_, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Select, insert, select
 from sqlmodel import Session
 
-from service.domain.access import ScopeKind, User
+from service.domain.access import User
 from service.domain.viewpoint import Viewpoint
 from service.store import facts, merges
 from service.store.merges import Bonds
 from service.store.record import current
-from service.store.schema import FACTS, person, person_identifier, team, worker
+from service.store.schema import person, person_identifier
+from service.store.scope import seen_by
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,45 +39,6 @@ class Somebody:
     def kept_under(self) -> str:
         """The id an entry about them is kept under: the one they were named by, so that undoing a merge loses none."""
         return self.addressed or self.person_id
-
-
-def seen_by(user: User, today: date, *, sealed: bool = False) -> ColumnElement[bool]:
-    """THE visibility predicate over `person`: no query about people goes without it but intake's.
-
-    Scope is as things stand today, whatever viewpoint is asked for. An empty scope sees nobody. Who sees one of two
-    records that are one person sees both. Sealed records are out of it, but for counts of days before (`sealed`).
-    """
-    open_ = true() if sealed else person.c.sealed_at.is_(None)
-    if any(kind is ScopeKind.COUNTY for kind, _ in user.scopes):
-        return open_
-    reach = [people for kind, code in user.scopes if (people := _reach(user, kind, code, today)) is not None]
-    if not reach:
-        return false()
-    return open_ & person.c.person_id.in_(union_all(*reach, *[merges.one_with(people) for people in reach]))
-
-
-def _reach(user: User, kind: ScopeKind, code: str, today: date) -> Select[tuple[str]] | None:
-    answers, works = FACTS["responsibility"], FACTS["allocation"]
-    if kind is ScopeKind.OWN:
-        if user.worker_ref is None:
-            return None
-        running = _running(works, today)
-        left = select(worker.c.ref).where(current(worker), worker.c.ref == user.worker_ref, worker.c.ended_on < today)
-        return select(works.c.person_id).where(running, works.c.worker_ref == user.worker_ref, not_(left.exists()))
-    column = {
-        ScopeKind.TEAM: team.c.code,
-        ScopeKind.AREA: team.c.area_code,
-        ScopeKind.LOCALITY: team.c.locality_code,
-        ScopeKind.SERVICE: team.c.service_code,
-    }[kind]
-    teams = select(team.c.code).where(column == code, team.c.superseded_at.is_(None))
-    return select(answers.c.person_id).where(_running(answers, today), answers.c.team_code.in_(teams))
-
-
-def _running(table: Table, today: date) -> ColumnElement[bool]:
-    started = or_(table.c.started_on.is_(None), table.c.started_on <= today)
-    running = or_(table.c.ended_on.is_(None), table.c.ended_on >= today)
-    return current(table) & table.c.proposed.is_(False) & started & running
 
 
 def in_view(session: Session, user: User, view: Viewpoint, today: date) -> list[Somebody]:
