@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import cast
 
 from sqlmodel import Session
@@ -30,7 +30,6 @@ from service.domain.versions import NewVersion
 from service.errors import (
     Conflict,
     NeedsManager,
-    NotFound,
     NothingToApprove,
     NotPermitted,
     OwnEntry,
@@ -73,13 +72,15 @@ def enter(
     at: datetime,
     confidence: Confidence,
     act: str = "record",
+    ground: str | None = None,
 ) -> Entered:
-    """Record a new fact of a person."""
+    """Record a new fact of a person. `ground` is for the audit: by which source of scope it was done."""
     _own(by, new.kind)
     _refuse_unsound(new, at)
+    detail = {"kind": new.kind} | ({"ground": ground} if ground else {})
     audit_id = audit.note(
-        session, f"{act}.{new.kind}", by=by.user_id, at=at, person_id=person.person_id, detail={"kind": new.kind}
-    )
+        session, f"{act}.{new.kind}", by=by.user_id, at=at, person_id=person.person_id, detail=detail
+    )  # fmt: skip
     followed = _followed(session, new, person, at)
     new = _begun(new, followed, at)
     counts, waits = weigh(None, new, follows=_gravest(followed))
@@ -201,7 +202,7 @@ def correct(
 ) -> Entered:
     """Correct a fact, whoever said it. The source's own versions stay; this one stands over what they said before."""
     _own(by, after.kind)
-    person, versions = held(session, after.kind, fact_id, by=by, at=at)
+    person, versions = held(session, after.kind, fact_id, by=by, at=at, reason=reason)
     if etag_of(versions) != if_match:
         raise Stale
     before, _ = stands(versions)
@@ -226,13 +227,14 @@ def correct(
     return _entered(session, after.kind, fact_id, person.person_id, counts, waits, at)
 
 
-def held(session: Session, kind: str, fact_id: str, *, by: User, at: datetime) -> tuple[Somebody, list[Fact]]:
+def held(
+    session: Session, kind: str, fact_id: str, *, by: User, at: datetime, reason: str | None = None
+) -> tuple[Somebody, list[Fact]]:
     """Whose a fact is, and its current versions, locked. Raises NotFound for a person whom `by` may not open."""
     versions = facts.of_fact(session, kind, fact_id, lock=True)
-    if not versions:
-        raise NotFound
-    person_id = cast(str, versions[0].known and versions[0].known.person_id)
-    found = somebody(session, to=by, today=london_day(at), person_id=person_id)
+    # The fact of nobody takes the same look-ups as one of somebody hidden: "" is nobody's id.
+    person_id = cast(str, versions[0].known and versions[0].known.person_id) if versions else ""
+    found = somebody(session, to=by, today=london_day(at), person_id=person_id, reason=reason, writing=True)
     return replace(found, addressed=person_id), versions  # a fact stays under the id it was recorded under
 
 
@@ -245,12 +247,13 @@ def approve(
     at: datetime,
     reason: str | None,
     if_match: str | None = None,
+    why: str | None = None,
 ) -> Entered:
     """Let what waits on a fact count, with all that was entered in the same act. Never one's own entry.
 
     With `if_match`, only as the approver read it: nothing said since is approved unseen.
     """
-    person, versions = held(session, kind, fact_id, by=by, at=at)
+    person, versions = held(session, kind, fact_id, by=by, at=at, reason=why or reason)
     if if_match is not None and etag_of(versions) != if_match:
         raise Stale
     waiting = [v for v in versions if v.known and v.known.effective_at is None]
@@ -269,7 +272,7 @@ def approve(
 def withdraw(session: Session, kind: str, fact_id: str, *, by: User, at: datetime, reason: str) -> Entered:
     """Take a fact entered on the wrong person out of the file. What a feed says is corrected at its source."""
     _own(by, kind)
-    person, versions = held(session, kind, fact_id, by=by, at=at)
+    person, versions = held(session, kind, fact_id, by=by, at=at, reason=reason)
     if any(v.known and v.known.source is not Source.API for v in versions):
         raise Conflict(("fact_id", "from_a_feed", "a fact entered by hand; a feed's fact is corrected at its source"))
     authors = facts.authors_of(session, kind, fact_id)
@@ -295,6 +298,15 @@ def _undone(session: Session, kind: str, fact_id: str, versions: Sequence[Fact])
     """
     taken, reopened = run_on(session, facts.ended_with(session, kind, fact_id) if kind in FOLLOWING else ())
     return [v.known.version_id for v in versions if v.known] + taken, reopened
+
+
+def ending(spell: Fact, day: date, *, why: str) -> NewVersion:
+    """A version that ends a spell on a day, beside or in place of what was said of it."""
+    known = spell.known
+    if known is None:
+        raise ValueError("what is held has an envelope")
+    ended = replace(spell, ended_on=day)  # type: ignore[call-arg]
+    return _version(ended, known.person_id, known.fact_id, known.confidence, proposed=False, reason=why)
 
 
 def run_on(
