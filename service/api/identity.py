@@ -1,8 +1,7 @@
 """Who is calling: a bearer token in, a subject out, or one refusal. The only module that touches python-jose.
 
-python-jose checks less than it seems to, and fails in more ways than it says (kid ignored, `crit` ignored, empty
-subject taken, endless lives taken, exceptions of many kinds), so everything but the signature, issuer and audience is
-checked here, against the clock that was handed in.
+python-jose fails in more ways than it says (kid and `crit` ignored, exceptions of many kinds, a key tried by whichever
+algorithm the header names), so it gets one prebuilt public key and that key's own algorithm, and all else is ours.
 """
 
 import re
@@ -12,159 +11,164 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+import structlog
 from jose import jwk, jwt
-from jose.backends.cryptography_backend import CryptographyRSAKey
+from jose.backends.cryptography_backend import CryptographyECKey, CryptographyRSAKey
+from prometheus_client import Counter
 
-from service.api import development_keys
+from service.api import claims, development_keys
+from service.api.claims import LONGEST_LIFE, Unfit
 from service.api.issuer_keys import IssuerKeys
-from service.errors import NotSignedIn, SettingsRefused
+from service.domain.subject import Subject
+from service.errors import IssuerAway, NotSignedIn, SettingsRefused
 from service.settings import LOOPBACK, Settings
 
 Clock = Callable[[], datetime]
 
-ALGORITHM = "RS256"
+# Both are asymmetric: with an HMAC family beside them, a public key could pass for a secret.
+ALGORITHMS = {"RSA": "RS256", "EC": "ES256"}
+NUMBERS = {"RSA": ("kty", "n", "e"), "EC": ("kty", "crv", "x", "y")}
+PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
-LEEWAY = timedelta(seconds=30)
-LONGEST_LIFE = timedelta(hours=24)
 LONGEST_TOKEN = 8 * 1024
-LONGEST_SUBJECT = 255
 KEY_BITS = range(2048, 8193)
+CURVE = "secp256r1"  # P-256
+OPTIONS = {
+    "require_aud": True,
+    "require_iss": True,
+    "require_sub": True,
+    # A `require_exp` here would switch python-jose's own system clock on again: `claims` requires the times.
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_at_hash": False,
+}
+REFUSED = Counter("los_tokens_refused", "Bearer tokens that are not a valid token of the issuer")
 
 _SHAPE = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
 
 
-class _Unfit(Exception):
-    """A token we do not take. Never leaves this file."""
-
-
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """Somebody an issuer vouches for. Only the two together are a name."""
+class VerificationKey:
+    """A public key of the issuer, and the one algorithm it verifies."""
 
-    issuer: str
-    subject: str
+    algorithm: str
+    key: CryptographyRSAKey | CryptographyECKey
 
 
 class Keys(Protocol):
     """Where verification keys come from."""
 
-    def named(self, kid: str) -> CryptographyRSAKey | None:
-        """The key of that name, or None."""
+    def named(self, name: str) -> VerificationKey | None:
+        """The key of that algorithm and kid (see `key_name`), or None. Raises IssuerAway when none was ever had."""
+        ...
+
+    def known(self) -> bool:
+        """Whether there have been keys at all."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Takes tokens of one issuer for one audience."""
+    """Takes tokens of one issuer for one audience, and of one tenant where one is named."""
 
     issuer: str
     audience: str
     keys: Keys
     clock: Clock
+    tenant: str | None = None
 
     def verify(self, token: object) -> Subject:
-        """The subject of a valid token. Raises NotSignedIn for everything else, whatever is wrong with it."""
+        """The subject of a valid token. Raises NotSignedIn for everything else, whatever is wrong with it.
+
+        Raises IssuerAway while the issuer's keys have never been fetched: nobody can be believed, or refused.
+        """
         try:
             return self._verified(token)
-        except Exception:  # python-jose raises what its inputs provoke, RecursionError included
-            raise NotSignedIn from None
+        except IssuerAway:
+            raise
+        except Exception as error:  # python-jose raises what its inputs provoke, RecursionError included
+            REFUSED.inc()
+            structlog.get_logger().info("token_refused", rule=_rule(error))
+        raise NotSignedIn from None
+
+    def ready(self) -> bool:
+        """Whether tokens can be verified: false until the issuer's keys have been fetched once."""
+        return self.keys.known()
 
     def _verified(self, token: object) -> Subject:
         if not isinstance(token, str) or len(token) > LONGEST_TOKEN or not _SHAPE.fullmatch(token):
-            raise _Unfit("shape")
-        key = self.keys.named(_kid(jwt.get_unverified_header(token)))
-        if key is None:
-            raise _Unfit("kid")
-        # A `require_exp` here would switch python-jose's own system clock on again, so times are required below.
-        claims = jwt.decode(
-            token,
-            key,
-            algorithms=[ALGORITHM],
-            audience=self.audience,
-            issuer=self.issuer,
-            options={
-                "require_aud": True,
-                "require_iss": True,
-                "require_sub": True,
-                "verify_exp": False,
-                "verify_nbf": False,
-                "verify_iat": False,
-                "verify_at_hash": False,
-            },
-        )
-        _check_times(claims, self.clock())
-        return Subject(self.issuer, _subject(claims))
+            raise Unfit("shape")
+        algorithm, kid = _named(jwt.get_unverified_header(token))
+        found = self.keys.named(key_name(algorithm, kid))
+        if found is None or found.algorithm != algorithm:
+            raise Unfit("kid")
+        said = jwt.decode(
+            token, found.key, algorithms=[found.algorithm], audience=self.audience, issuer=self.issuer, options=OPTIONS
+        )  # fmt: skip
+        return claims.subject_of(said, issuer=self.issuer, tenant=self.tenant, at=self.clock())
 
 
-def _kid(header: Mapping[str, Any]) -> str:
-    if header.get("alg") != ALGORITHM or "crit" in header:
-        raise _Unfit("alg or crit")
+def _rule(error: Exception) -> str:
+    """Which rule a token broke, in our words: an error of python-jose could hold what the token said."""
+    return str(error) if isinstance(error, Unfit) else "signature, issuer or audience"
+
+
+def _named(header: Mapping[str, Any]) -> tuple[str, str]:
+    """Algorithm and kid of a header; whatever else it offers (`jku`, `jwk`, `x5u`) is not looked at."""
+    algorithm, kid = header.get("alg"), header.get("kid")
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS.values() or "crit" in header:
+        raise Unfit("alg or crit")
     if str(header.get("typ", "JWT")).lower() not in TYPES:
-        raise _Unfit("typ")
-    kid = header.get("kid")
+        raise Unfit("typ")
     if not isinstance(kid, str) or not kid:
-        raise _Unfit("kid")
-    return kid
+        raise Unfit("kid")
+    return algorithm, kid
 
 
-def _check_times(claims: Mapping[str, Any], now: datetime) -> None:
-    at, leeway = int(now.timestamp()), int(LEEWAY.total_seconds())
-    issued, expires, not_before = (_seconds(claims, name) for name in ("iat", "exp", "nbf"))
-    if issued is None or expires is None:
-        raise _Unfit("iat and exp")
-    if not 0 < expires - issued <= LONGEST_LIFE.total_seconds():
-        raise _Unfit("lifetime")
-    if issued > at + leeway or expires < at - leeway or (not_before or 0) > at + leeway:
-        raise _Unfit("time")
+def key_name(algorithm: str, kid: str) -> str:
+    """What a key is kept under: issuers may use one kid for two keys of different kinds."""
+    return f"{algorithm} {kid}"
 
 
-def _seconds(claims: Mapping[str, Any], name: str) -> int | None:
-    """A time claim in whole seconds, None when absent. Only integers are taken: no true, no "1", no Infinity."""
-    if name not in claims:
+def verification_key(described: object) -> VerificationKey | None:
+    """The key a JWK describes, or None unless it is a public key for signatures of ours.
+
+    RSA of 2,048 to 8,192 bits for RS256, or P-256 for ES256. A key whose private half is published is nobody's.
+    """
+    if not isinstance(described, dict) or described.get("kty") not in ("RSA", "EC"):
         return None
-    value = claims[name]
-    if type(value) is not int:
-        raise _Unfit(name)
-    return value
-
-
-def _subject(claims: Mapping[str, Any]) -> str:
-    subject = claims["sub"]
-    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
-        raise _Unfit("sub")
-    if subject != subject.strip() or not subject.isprintable():
-        raise _Unfit("sub")
-    return subject
-
-
-def verification_key(described: object) -> CryptographyRSAKey | None:
-    """The key a JWK describes, or None unless it is a public RSA key of 2,048 to 8,192 bits for RS256 signatures."""
-    if not isinstance(described, dict) or described.get("kty") != "RSA":
+    kind = described["kty"]
+    if described.get("use", "sig") != "sig" or described.get("alg", ALGORITHMS[kind]) != ALGORITHMS[kind]:
         return None
-    if described.get("use", "sig") != "sig" or described.get("alg", ALGORITHM) != ALGORITHM:
+    for_what = described.get("key_ops", ["verify"])
+    if not isinstance(for_what, list) or "verify" not in for_what or PRIVATE & described.keys():
         return None
     try:
-        # Only the public numbers: no `alg` (some issuers leave it out), nothing private, no certificate.
-        key = jwk.construct({name: described[name] for name in ("kty", "n", "e")}, ALGORITHM)
+        # Only the public numbers, and the algorithm from us: some issuers leave `alg` out.
+        key = jwk.construct({name: described[name] for name in NUMBERS[kind]}, ALGORITHMS[kind])
     except Exception:  # python-jose lets the errors of base64 and of the backend through
         return None
-    if not isinstance(key, CryptographyRSAKey) or key.prepared_key.key_size not in KEY_BITS:
-        return None
-    return key
+    # Of the cryptography backend only: the others are slow, or leak by their timing.
+    if isinstance(key, CryptographyRSAKey) and key.prepared_key.key_size in KEY_BITS:
+        return VerificationKey(ALGORITHMS["RSA"], key)
+    if isinstance(key, CryptographyECKey) and key.prepared_key.curve.name == CURVE:
+        return VerificationKey(ALGORITHMS["EC"], key)
+    return None
 
 
-def keys_of(described: object) -> dict[str, CryptographyRSAKey]:
-    """The usable keys of a JWK set, by kid; others in it (EC, encryption, short) are passed over.
+def keys_of(described: object) -> dict[str, VerificationKey]:
+    """The usable keys of a JWK set, by `key_name`; others in it (encryption, short, other curves) are passed over.
 
-    Raises ValueError when it is no JWK set.
+    Of two keys of one kind with one kid the first counts. Raises ValueError when it is no JWK set.
     """
     if not isinstance(described, dict) or not isinstance(described.get("keys"), list):
         raise ValueError("not a JWK set")
-    usable: dict[str, CryptographyRSAKey] = {}
+    usable: dict[str, VerificationKey] = {}
     for one in described["keys"]:
         key = verification_key(one)
         if key is not None and isinstance(one.get("kid"), str):
-            usable.setdefault(one["kid"], key)
+            usable.setdefault(key_name(key.algorithm, one["kid"]), key)
     return usable
 
 
@@ -172,11 +176,15 @@ def keys_of(described: object) -> dict[str, CryptographyRSAKey]:
 class FixedKeys:
     """Keys that do not change: those of a development machine."""
 
-    by_kid: Mapping[str, CryptographyRSAKey]
+    by_name: Mapping[str, VerificationKey]
 
-    def named(self, kid: str) -> CryptographyRSAKey | None:
+    def named(self, name: str) -> VerificationKey | None:
         """The key of that name, or None."""
-        return self.by_kid.get(kid)
+        return self.by_name.get(name)
+
+    def known(self) -> bool:
+        """Always: they came with the machine."""
+        return True
 
 
 def verifier_for(settings: Settings, *, clock: Clock) -> Verifier:
@@ -189,26 +197,29 @@ def verifier_for(settings: Settings, *, clock: Clock) -> Verifier:
         elsewhere = urlsplit(settings.jwks_url).hostname not in LOOPBACK
         keys = IssuerKeys(settings.jwks_url, read=keys_of, through_proxy=elsewhere, clock=clock)
         keys.renew()
-    return Verifier(settings.oidc_issuer, settings.oidc_audience, keys, clock)
+    return Verifier(settings.oidc_issuer, settings.oidc_audience, keys, clock, settings.oidc_tenant)
 
 
-def mint(settings: Settings, subject: str, *, at: datetime, lifetime: timedelta) -> str:
+def mint(settings: Settings, subject: str, *, at: datetime, lifetime: timedelta, script: bool = False) -> str:
     """A development token for `subject`, valid from `at` (aware) for `lifetime` (at most 24 hours).
 
-    Raises SettingsRefused where such a token must not be, or would not be, believed.
+    `script`: as a script gets one, for an account that pushes extracts. Raises SettingsRefused where such a token must
+    not be, or would not be, believed.
     """
     _refuse_beyond_development(settings)
     if not timedelta(seconds=1) <= lifetime <= LONGEST_LIFE:
         raise ValueError("a token lives from a second to 24 hours")
     issued = int(at.timestamp())
-    claims = {
+    said: dict[str, object] = {
         "iss": settings.oidc_issuer,
         "aud": settings.oidc_audience,
         "sub": subject,
         "iat": issued,
         "exp": issued + int(lifetime.total_seconds()),
     }
-    return development_keys.signed(settings.data_dir, claims)
+    if settings.oidc_tenant is not None:
+        said["tid"] = settings.oidc_tenant
+    return development_keys.signed(settings.data_dir, said | ({"idtyp": "app"} if script else {}))
 
 
 def _refuse_beyond_development(settings: Settings) -> None:

@@ -1,6 +1,6 @@
 """Who may sign in: accounts, their roles and scope, and the posts they hold. A worker is another record, linked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,12 +9,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Field, Session, SQLModel, col
 
-from service.domain.access import Role, ScopeKind, User, refuse_unfit
+from service.domain.access import Role, ScopeKind, refuse_unfit
 from service.errors import Conflict, NotFound
 from service.store.schema import id_column
 from service.store.types import UTCDateTime, code_column, new_id
 
 Scope = tuple[ScopeKind, str]
+Until = Mapping[Scope, datetime]
 
 
 class UserAccount(SQLModel, table=True):
@@ -84,6 +85,7 @@ class Account:
     name: str
     active: bool
     worker_ref: str | None
+    oid: str | None = None
 
 
 _ACCOUNT = (
@@ -93,42 +95,8 @@ _ACCOUNT = (
     col(UserAccount.name),
     col(UserAccount.active),
     col(UserAccount.worker_ref),
+    col(UserAccount.oid),
 )
-
-
-def user_by_subject(session: Session, issuer: str, subject: str) -> User | None:
-    """Whom a valid token speaks for, with roles and scope as they are now; None when unknown or inactive.
-
-    One SELECT, since it opens every request: a row per role and scope, a handful at most.
-    """
-    rows = session.execute(
-        select(
-            col(UserAccount.user_id),
-            col(UserAccount.name),
-            col(UserAccount.worker_ref),
-            col(UserRole.role),
-            col(UserScope.kind),
-            col(UserScope.code),
-            select(col(AccessVersion.version)).scalar_subquery().label("access_version"),
-        )
-        .outerjoin(UserRole, col(UserRole.user_id) == col(UserAccount.user_id))
-        .outerjoin(UserScope, col(UserScope.user_id) == col(UserAccount.user_id))
-        .where(
-            col(UserAccount.issuer) == issuer,
-            col(UserAccount.subject) == subject,
-            col(UserAccount.active).is_(True),
-        )
-    ).all()
-    if not rows:
-        return None
-    return User(
-        user_id=rows[0].user_id,
-        name=rows[0].name,
-        roles=frozenset(row.role for row in rows if row.role is not None),
-        scopes=frozenset((row.kind, row.code) for row in rows if row.kind is not None),
-        worker_ref=rows[0].worker_ref,
-        access_version=rows[0].access_version or 0,
-    )
 
 
 def find_user_by_name(session: Session, name: str) -> Account | None:
@@ -158,6 +126,14 @@ def everyone(session: Session) -> list[tuple[Account, frozenset[Role], frozenset
     return [(a, frozenset(roles.get(a.user_id, ())), frozenset(scopes.get(a.user_id, ()))) for a in found]
 
 
+def scope_ends(session: Session, user_id: str | None = None) -> dict[tuple[str, Scope], datetime]:
+    """When scopes end that do, by account and scope; of one account, or of all."""
+    ends = col(UserScope.until)
+    ending = select(col(UserScope.user_id), col(UserScope.kind), col(UserScope.code), ends).where(ends.is_not(None))
+    of = ending if user_id is None else ending.where(col(UserScope.user_id) == user_id)
+    return {(user, (kind, code)): until for user, kind, code, until in session.execute(of)}
+
+
 def _first_account(session: Session, condition: ColumnElement[bool]) -> Account | None:
     row = session.execute(
         select(*_ACCOUNT).where(condition).order_by(col(UserAccount.created_at), col(UserAccount.user_id)).limit(1)
@@ -175,20 +151,24 @@ def add_user(
     scopes: Iterable[Scope],
     at: datetime,
     worker_ref: str | None = None,
+    oid: str | None = None,
+    until: Until | None = None,
 ) -> str:
     """Add an active account; its new id. Raises Conflict when issuer and subject, or the worker, are taken."""
     user_id = new_id(at)
-    account = {"issuer": issuer, "subject": subject, "name": name, "active": True, "worker_ref": worker_ref}
+    account = {"issuer": issuer, "subject": subject, "name": name, "active": True, "worker_ref": worker_ref, "oid": oid}
     try:
         session.execute(insert(UserAccount).values(user_id=user_id, created_at=at, **account))
     except IntegrityError:
         raise Conflict from None
-    set_roles(session, user_id, roles=roles, scopes=scopes)
+    set_roles(session, user_id, roles=roles, scopes=scopes, until=until)
     return user_id
 
 
-def set_roles(session: Session, user_id: str, *, roles: Iterable[Role], scopes: Iterable[Scope]) -> None:
-    """Put these roles and this scope in place of what the account had.
+def set_roles(
+    session: Session, user_id: str, *, roles: Iterable[Role], scopes: Iterable[Scope], until: Until | None = None
+) -> None:
+    """Put these roles and this scope in place of what the account had. `until` says which scopes end, and when.
 
     Raises NotFound for an unknown account, Unprocessable for roles or scopes that cannot stand together.
     """
@@ -200,7 +180,18 @@ def set_roles(session: Session, user_id: str, *, roles: Iterable[Role], scopes: 
     for role in sorted(roles):
         session.execute(insert(UserRole).values(user_id=user_id, role=role))
     for kind, code in sorted(scopes):
-        session.execute(insert(UserScope).values(user_id=user_id, kind=kind, code=code))
+        ends = (until or {}).get((kind, code))
+        session.execute(insert(UserScope).values(user_id=user_id, kind=kind, code=code, until=ends))
+
+
+def set_oid(session: Session, user_id: str, oid: str) -> None:
+    """Take only tokens with this object id of Entra. Raises NotFound for an unknown account."""
+    _change(session, user_id, oid=oid)
+
+
+def end_tokens(session: Session, user_id: str, *, at: datetime) -> None:
+    """Take no token that was issued up to `at`. Raises NotFound for an unknown account."""
+    _change(session, user_id, tokens_from=at)
 
 
 def set_active(session: Session, user_id: str, *, active: bool) -> None:

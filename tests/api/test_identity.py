@@ -1,4 +1,4 @@
-"""Tokens: the few that are taken, and forty-odd ways to be refused, each with the same one refusal."""
+"""Tokens: the few that are taken, and a hundred ways to be refused, each with the same one refusal."""
 
 import base64
 import hashlib
@@ -13,15 +13,19 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from prometheus_client import REGISTRY
 
 from service.api import identity
-from service.api.identity import FixedKeys, Subject, Verifier
-from service.errors import NotSignedIn, SettingsRefused
+from service.api.identity import FixedKeys, Verifier, key_name
+from service.domain.subject import Subject
+from service.errors import IssuerAway, NotSignedIn, SettingsRefused
 from service.settings import Environment, Settings
 
 ISSUER = "https://login.example/tenant/v2.0"
 AUDIENCE = "line-of-sight-api"
-KID = "summer-2020"
+TENANT = "0a1b2c3d-0000-4000-8000-00000000dead"
+KID, CURVE_KID = "summer-2020", "summer-2020-ec"
 NOW = datetime(2020, 7, 31, 8, 0, tzinfo=UTC)
 AT = int(NOW.timestamp())
 HOUR = 3600
@@ -32,6 +36,14 @@ def rsa_key(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
     """One key per name; making one takes a tenth of a second."""
     assert name
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+_CURVES: dict[tuple[str, str], ec.EllipticCurvePrivateKey] = {}
+
+
+def ec_key(name: str, curve: type[ec.EllipticCurve] = ec.SECP256R1) -> ec.EllipticCurvePrivateKey:
+    """One key per name and curve."""
+    return _CURVES.setdefault((name, curve.name), ec.generate_private_key(curve()))
 
 
 def b64(value: bytes) -> str:
@@ -45,6 +57,13 @@ def number(value: int) -> str:
 def described(key: rsa.RSAPrivateKey, kid: str = KID, **more: Any) -> dict[str, Any]:
     numbers = key.public_key().public_numbers()
     return {"kty": "RSA", "kid": kid, "n": number(numbers.n), "e": number(numbers.e)} | more
+
+
+def described_curve(key: ec.EllipticCurvePrivateKey, kid: str = CURVE_KID, **more: Any) -> dict[str, Any]:
+    numbers, size = key.public_key().public_numbers(), (key.curve.key_size + 7) // 8
+    crv = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}[key.curve.name]
+    x, y = (b64(each.to_bytes(size, "big")) for each in (numbers.x, numbers.y))
+    return {"kty": "EC", "kid": kid, "crv": crv, "x": x, "y": y} | more
 
 
 def header(**more: Any) -> dict[str, Any]:
@@ -75,10 +94,23 @@ def with_secret(secret: bytes, **more: Any) -> str:
     return f"{text}.{b64(hmac.new(secret, text.encode('ascii'), hashlib.sha256).digest())}"
 
 
-def with_curve() -> str:
-    text = f"{part(header(alg='ES256'))}.{part(claims())}"
-    signature = ec.generate_private_key(ec.SECP256R1()).sign(text.encode("ascii"), ec.ECDSA(hashes.SHA256()))
-    return f"{text}.{b64(signature)}"
+def with_curve(
+    head: Any = None, body: Any = None, *, key: str = "issuer", curve: type[ec.EllipticCurve] = ec.SECP256R1,
+    der: bool = False,
+) -> str:  # fmt: skip
+    """A token signed by an elliptic curve, whatever its header says."""
+    said = header(alg="ES256", kid=CURVE_KID) if head is None else head
+    text = f"{part(said)}.{part(claims() if body is None else body)}"
+    signature = ec_key(key, curve).sign(text.encode("ascii"), ec.ECDSA(hashes.SHA256()))
+    size = (curve.key_size + 7) // 8
+    raw = b"".join(each.to_bytes(size, "big") for each in decode_dss_signature(signature))
+    return f"{text}.{b64(signature if der else raw)}"
+
+
+def with_pss() -> str:
+    text = f"{part(header(alg='PS256'))}.{part(claims())}"
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    return f"{text}.{b64(rsa_key('issuer').sign(text.encode('ascii'), pss, hashes.SHA256()))}"
 
 
 def public(encoding: serialization.Encoding, form: serialization.PublicFormat) -> bytes:
@@ -94,9 +126,27 @@ def resigned(change: Callable[[str, str, str], str]) -> str:
     return change(*token().split("."))
 
 
-def verifier(at: datetime = NOW) -> Verifier:
-    keys = identity.keys_of({"keys": [described(rsa_key("issuer"))]})
-    return Verifier(ISSUER, AUDIENCE, FixedKeys(keys), lambda: at)
+@cache
+def issuer_keys() -> FixedKeys:
+    """The issuer's keys; one that python-jose would stumble over comes first."""
+    listed = [
+        described_curve(ec_key("issuer", ec.SECP384R1), kid="p-384"),
+        described_curve(ec_key("issuer")),
+        described(rsa_key("issuer")),
+    ]
+    return FixedKeys(identity.keys_of({"keys": listed}))
+
+
+def verifier(at: datetime = NOW, tenant: str | None = None) -> Verifier:
+    return Verifier(ISSUER, AUDIENCE, issuer_keys(), lambda: at, tenant)
+
+
+def taken(token: object, **options: Any) -> Subject:
+    return verifier(**options).verify(token)
+
+
+def script(**more: Any) -> dict[str, Any]:
+    return claims(idtyp="app", roles=["push"], **more)
 
 
 GOOD: dict[str, Callable[[], str]] = {
@@ -104,7 +154,9 @@ GOOD: dict[str, Callable[[], str]] = {
     "an access token by its type": lambda: token(header(typ="at+jwt")),
     "no type said": lambda: token(without(header(), "typ")),
     "several audiences, ours among them": lambda: token(body=claims(aud=["other", AUDIENCE])),
-    "with at_hash": lambda: token(body=claims(at_hash="x")),
+    "ES256": with_curve,
+    "for somebody, as Entra says": lambda: token(body=claims(idtyp="user", scp="access", uti="u", roles=["any"])),
+    "a JSON number of many nines beside what we read": lambda: token(body=claims(weight=10**30)),
     "expired 30 seconds ago: leeway": lambda: token(body=claims(exp=AT - 30)),
     "issued 30 seconds ahead: leeway": lambda: token(body=claims(iat=AT + 30)),
     "valid from now": lambda: token(body=claims(nbf=AT)),
@@ -151,7 +203,21 @@ HOSTILE: dict[str, Callable[[], object]] = {
     "alg in small letters": lambda: token(header(alg="rs256")),
     "part of an alg": lambda: token(header(alg="S256")),
     "RS512, properly signed": lambda: token(header(alg="RS512"), sha=hashes.SHA512()),
-    "ES256": with_curve,
+    "RS384, properly signed": lambda: token(header(alg="RS384"), sha=hashes.SHA384()),
+    "PS256, properly signed": with_pss,
+    "ES256 by another's key": lambda: with_curve(key="thief"),
+    "ES256 by the kid of the RSA key": lambda: with_curve(header(alg="ES256")),
+    "RS256 by the kid of the curve": lambda: token(header(kid=CURVE_KID)),
+    "ES256 said, signed by RSA": lambda: token(header(alg="ES256", kid=CURVE_KID)),
+    "RS256 said, signed by a curve": lambda: with_curve(header()),
+    "ES256 signed in DER": lambda: with_curve(der=True),
+    "ES256 of r = s = 0": lambda: f"{with_curve().rpartition('.')[0]}.{b64(bytes(64))}",
+    "ES256 by a P-384 key": lambda: with_curve(header(alg="ES256", kid="p-384"), curve=ec.SECP384R1),
+    "ES384 by a P-384 key": lambda: with_curve(header(alg="ES384", kid="p-384"), curve=ec.SECP384R1),
+    "EdDSA": lambda: with_curve(header(alg="EdDSA", kid=CURVE_KID)),
+    "HS256 by the curve's public key": lambda: with_secret(
+        ec_key("issuer").public_key().public_bytes(DER, SPKI), kid=CURVE_KID
+    ),
     "HS256 by the public key as PEM": lambda: with_secret(public(PEM, SPKI)),
     "HS256 by the public key as PKCS1": lambda: with_secret(public(PEM, PKCS1)),
     "HS256 by the public key as DER": lambda: with_secret(public(DER, SPKI)),
@@ -203,6 +269,21 @@ HOSTILE: dict[str, Callable[[], object]] = {
     "subject is a number": lambda: token(body=claims(sub=1)),
     "subject is a list": lambda: token(body=claims(sub=["pa-1"])),
     "subject is null": lambda: token(body=claims(sub=None)),
+    "a token id that is a number": lambda: token(body=claims(jti=7)),
+    "an empty token id": lambda: token(body=claims(jti="")),
+    "Entra's token id is a list": lambda: token(body=claims(uti=["u"])),
+    "an object id that is null": lambda: token(body=claims(oid=None)),
+    "an object id with a line end": lambda: token(body=claims(oid="o\n")),
+    # a person or a script
+    "an ID token, by its nonce": lambda: token(body=claims(nonce="n")),
+    "an ID token, by its at_hash": lambda: token(body=claims(at_hash="x")),
+    "an ID token, by its c_hash": lambda: token(body=claims(c_hash="x")),
+    "a script that acts for somebody": lambda: token(body=script(scp="access")),
+    "a script with nobody's scope": lambda: token(body=script(scp="")),
+    "idtyp of neither": lambda: token(body=claims(idtyp="device")),
+    "idtyp in capitals": lambda: token(body=claims(idtyp="APP")),
+    "idtyp is a list": lambda: token(body=claims(idtyp=["app"])),
+    "idtyp is null": lambda: token(body=claims(idtyp=None)),
     # when
     "no exp": lambda: token(body=without(claims(), "exp")),
     "no iat": lambda: token(body=without(claims(), "iat")),
@@ -230,16 +311,80 @@ HOSTILE: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("name", GOOD)
 def test_a_good_token_gives_its_subject(name: str) -> None:
-    assert verifier().verify(GOOD[name]()) == Subject(ISSUER, "pa-1")
+    subject = taken(GOOD[name]())
+    assert (subject.issuer, subject.subject, subject.is_script, subject.oid) == (ISSUER, "pa-1", False, None)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_token_is_refused_and_nothing_else(name: str) -> None:
+def test_a_hostile_token_is_refused_and_nothing_else(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    before = refused_so_far()
     with pytest.raises(NotSignedIn) as refused:
-        verifier().verify(HOSTILE[name]())
+        taken(HOSTILE[name]())
     assert refused.value.fields == ()
-
     assert refused.value.__suppress_context__, "what a log prints must not tell the token"
+    assert refused_so_far() == before + 1
+    said = capsys.readouterr()
+    assert "token_refused" in said.out
+    assert not any(word in said.out + said.err for word in ("pa-1", ISSUER, "thief", "eyJ")), "and neither must ours"
+
+
+def test_there_are_forty_hostile_tokens_and_more() -> None:
+    assert len(HOSTILE) > 100
+    assert len({str(make()) for make in HOSTILE.values()}) == len(HOSTILE)
+
+
+def refused_so_far() -> float:
+    return REGISTRY.get_sample_value("los_tokens_refused_total") or 0.0
+
+
+@pytest.mark.parametrize("tid", [None, "", TENANT.upper(), f"{TENANT} ", [TENANT], "another"])
+def test_where_a_tenant_is_named_its_tokens_alone_are_taken(tid: object) -> None:
+    body = claims() if tid is None else claims(tid=tid)
+    assert taken(token(body=claims(tid=TENANT)), tenant=TENANT).subject == "pa-1"
+    with pytest.raises(NotSignedIn):
+        taken(token(body=body), tenant=TENANT)
+
+
+def test_a_script_is_told_from_a_person_by_idtyp_alone() -> None:
+    assert taken(token(body=script())).is_script
+    assert not taken(token(body=claims(roles=["push"], appid="x"))).is_script
+
+
+def test_a_person_of_entra_is_named_by_object_id_and_never_by_what_can_be_changed() -> None:
+    named = taken(token(body=claims(oid="o-1", email="chief@council.example", upn="c", preferred_username="c")))
+    assert named.oid == "o-1"
+    assert not {"chief@council.example", "c"} & {str(getattr(named, each)) for each in named.__slots__}
+
+
+def test_a_token_is_known_by_its_issuers_id_of_it_else_by_when_and_for_whom() -> None:
+    assert taken(token(body=claims(jti="j-1", uti="u-1"))).token_id == "j-1"
+    assert taken(token(body=claims(uti="u-1"))).token_id == "u-1"
+    made = [taken(token(body=claims(**more))) for more in ({}, {"weight": 1}, {"sub": "pa-2"}, {"exp": AT + 60})]
+    assert made[0].token_id == made[1].token_id
+    assert len({each.token_id for each in made}) == 3
+    assert len({each.token for each in made}) == 3
+    assert "pa-1" not in made[0].token_id + made[0].token + made[0].nameless
+
+
+def test_when_a_token_was_issued_and_ends_is_said_in_utc() -> None:
+    subject = taken(token())
+    assert (subject.issued_at, subject.expires_at) == (NOW - timedelta(minutes=1), NOW + timedelta(hours=1))
+
+
+def test_nobody_is_refused_for_keys_that_were_never_fetched() -> None:
+    class Away:
+        def named(self, name: str) -> None:
+            raise IssuerAway(retry_after=5)
+
+        def known(self) -> bool:
+            return False
+
+    away = Verifier(ISSUER, AUDIENCE, Away(), lambda: NOW)
+    assert not away.ready()
+    with pytest.raises(IssuerAway):
+        away.verify(token())
+    with pytest.raises(NotSignedIn):
+        away.verify("what is no token needs no key to be refused")
 
 
 def test_the_clock_is_the_one_handed_in() -> None:
@@ -270,23 +415,54 @@ def test_the_clock_is_the_one_handed_in() -> None:
         described(rsa_key("issuer"), alg="RS512"),
         described(rsa_key("issuer"), alg="HS256"),
         described(rsa_key("short", 1024)),
+        described(rsa_key("issuer"), key_ops=["encrypt"]),
+        described(rsa_key("issuer"), key_ops=7),
+        described(rsa_key("issuer"), d="AQAB", p="AQAB"),
+        described_curve(ec_key("issuer"), d="AQAB"),
+        described_curve(ec_key("issuer"), use="enc"),
+        described_curve(ec_key("issuer"), alg="RS256"),
+        described_curve(ec_key("issuer"), alg="ES384"),
+        described_curve(ec_key("issuer"), crv="P-384"),
+        described_curve(ec_key("issuer"), crv=["P-256"]),
+        described_curve(ec_key("issuer"), y="AQ"),
+        described_curve(ec_key("issuer", ec.SECP384R1)),
+        described_curve(ec_key("issuer", ec.SECP521R1)),
+        described(rsa_key("issuer"), alg="ES256"),
+        {"kty": ["RSA"], "kid": KID},
         without(described(rsa_key("issuer")), "kid"),
         described(rsa_key("issuer")) | {"kid": 7},
     ],
 )
 def test_an_unfit_key_is_passed_over_and_the_next_is_found(one: object) -> None:
     keys = identity.keys_of({"keys": [one, described(rsa_key("other"), kid="autumn-2020")]})
-    assert list(keys) == ["autumn-2020"]
+    assert list(keys) == [key_name("RS256", "autumn-2020")]
 
 
 def test_a_key_without_alg_is_taken_as_entra_publishes_it() -> None:
     entra = described(rsa_key("issuer"), use="sig", x5t="abc", x5c=["MIIC"], issuer=ISSUER)
-    assert list(identity.keys_of({"keys": [entra]})) == [KID]
+    assert list(identity.keys_of({"keys": [entra]})) == [key_name("RS256", KID)]
 
 
-def test_the_private_half_of_a_published_key_is_not_even_read() -> None:
-    keys = identity.keys_of({"keys": [described(rsa_key("issuer"), d="AQAB", p="AQAB")]})
-    assert keys[KID].is_public()
+def test_one_kid_may_name_a_key_of_each_kind_and_of_one_kind_the_first_counts() -> None:
+    twins = [
+        described_curve(ec_key("issuer"), kid=KID), described(rsa_key("issuer")), described(rsa_key("thief")),
+        described_curve(ec_key("thief"), kid=KID),
+    ]  # fmt: skip
+    both = Verifier(ISSUER, AUDIENCE, FixedKeys(identity.keys_of({"keys": twins})), lambda: NOW)
+    for good in (token(), with_curve(header(alg="ES256"))):
+        assert both.verify(good).subject == "pa-1"
+    for forged in (token(key="thief"), with_curve(header(alg="ES256"), key="thief")):
+        with pytest.raises(NotSignedIn):
+            both.verify(forged)
+
+
+def test_a_key_is_one_of_the_cryptography_backend_and_verifies_its_own_algorithm_alone() -> None:
+    keys = issuer_keys().by_name
+    assert {name: (key.algorithm, type(key.key).__name__) for name, key in keys.items()} == {
+        key_name("RS256", KID): ("RS256", "CryptographyRSAKey"),
+        key_name("ES256", CURVE_KID): ("ES256", "CryptographyECKey"),
+    }
+    assert all(key.key.is_public() for key in keys.values())
 
 
 @pytest.mark.parametrize("what", [None, [], {}, {"keys": None}, {"keys": {}}, "keys"])
@@ -302,10 +478,21 @@ def development(folder: Path) -> Settings:
 def test_a_minted_token_is_believed_by_the_same_development_settings(tmp_path: Path) -> None:
     settings = development(tmp_path)
     minted = identity.mint(settings, "demo-pa-1", at=NOW, lifetime=timedelta(hours=8))
-    taken = identity.verifier_for(settings, clock=lambda: NOW + timedelta(hours=7)).verify(minted)
-    assert taken == Subject(settings.oidc_issuer, "demo-pa-1")
+    later = identity.verifier_for(settings, clock=lambda: NOW + timedelta(hours=7))
+    assert (later.ready(), later.verify(minted).subject, later.verify(minted).is_script) == (True, "demo-pa-1", False)
+    robots = identity.mint(settings, "demo-robot", at=NOW, lifetime=timedelta(hours=8), script=True)
+    assert later.verify(robots).is_script
     with pytest.raises(NotSignedIn):
         identity.verifier_for(settings, clock=lambda: NOW + timedelta(hours=9)).verify(minted)
+
+
+def test_a_minted_token_is_of_the_tenant_that_is_named(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "var", oidc_tenant=TENANT)
+    minted = identity.mint(settings, "demo-pa-1", at=NOW, lifetime=timedelta(hours=8))
+    here = identity.verifier_for(settings, clock=lambda: NOW)
+    assert here.verify(minted).subject == "demo-pa-1"
+    with pytest.raises(NotSignedIn):
+        here.verify(identity.mint(development(tmp_path), "demo-pa-1", at=NOW, lifetime=timedelta(hours=8)))
 
 
 def test_a_token_minted_on_another_machine_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from service.api.issuer_keys import IssuerKeys
+from service.errors import IssuerAway
 
 MORNING = datetime(2020, 7, 31, 8, 0, tzinfo=UTC)
 
@@ -175,13 +177,76 @@ def test_an_issuer_that_is_down_changes_nothing_and_is_asked_again(
     issuer: Issuer, keys: IssuerKeys[str], hands: Hands
 ) -> None:
     nobody = IssuerKeys("http://127.0.0.1:1/keys", read=read, through_proxy=False, clock=hands)
-    assert nobody.named("summer") is None
     issuer.status = 503
+    for away in (nobody, keys, keys):
+        with pytest.raises(IssuerAway) as refused:
+            away.named("summer")
+        assert refused.value.retry_after == 5
+        assert not away.known()
+    assert issuer.asked == ["/keys"], "not again within five seconds"
+    issuer.publish(summer="a")
+    hands.at += timedelta(seconds=5)
+    assert keys.named("summer") == "a"
+    assert keys.known()
+    assert keys.named("autumn") is None, "and from then on, once a minute"
+    assert issuer.asked == ["/keys"] * 2
+
+
+def test_before_the_first_keys_few_wait_and_the_others_are_told_at_once(
+    issuer: Issuer, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads that wait for a slow issuer must not be all the threads there are."""
+    keys = IssuerKeys(issuer.url, read=read, through_proxy=False, clock=hands)
+    all_wait, settled = threading.Barrier(keys.WAITING + 1), keys.settled
+
+    def settling(seconds: float) -> bool:
+        all_wait.wait(10)
+        return settled(seconds)
+
+    monkeypatch.setattr(keys, "settled", settling)
+    issuer.publish(summer="a")
+    issuer.gate.clear()
+    found: list[str | None] = []
+    waiting = [threading.Thread(target=lambda: found.append(keys.named("summer"))) for _ in range(keys.WAITING)]
+    for caller in waiting:
+        caller.start()
+    all_wait.wait(10)
+    begun = time.monotonic()
+    with pytest.raises(IssuerAway):
+        keys.named("summer")
+    assert time.monotonic() - begun < 1
+    issuer.gate.set()
+    for caller in waiting:
+        caller.join()
+    assert found == ["a"] * keys.WAITING
+    assert len(issuer.asked) == 1
+
+
+def test_a_call_waits_for_its_own_time_out_and_no_longer(
+    issuer: Issuer, keys: IssuerKeys[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(IssuerKeys, "TIME_OUT", timedelta(seconds=0.2))
+    issuer.gate.clear()
+    begun = time.monotonic()
+    with pytest.raises(IssuerAway):
+        keys.named("summer")
+    assert time.monotonic() - begun < 2
+
+
+def test_after_an_hour_unasked_a_key_is_looked_for_before_it_is_believed(
+    issuer: Issuer, keys: IssuerKeys[str], hands: Hands
+) -> None:
+    issuer.publish(summer="a")
+    assert keys.named("summer") == "a"
+    issuer.publish()
+    hands.at += timedelta(hours=1)
     assert keys.named("summer") is None
     issuer.publish(summer="a")
-    assert keys.named("summer") is None, "not again within the minute"
     hands.at += timedelta(minutes=1)
     assert keys.named("summer") == "a"
+    issuer.status = 503
+    hands.at += timedelta(hours=2)
+    assert keys.named("summer") == "a", "an issuer that is down takes nobody's key away"
 
 
 def test_a_clock_set_back_does_not_stop_renewal(issuer: Issuer, keys: IssuerKeys[str], hands: Hands) -> None:
@@ -195,10 +260,10 @@ def test_a_clock_set_back_does_not_stop_renewal(issuer: Issuer, keys: IssuerKeys
 def test_many_first_calls_at_once_are_one_fetch(issuer: Issuer, keys: IssuerKeys[str]) -> None:
     issuer.publish(summer="a")
     found: list[str | None] = []
-    callers = [threading.Thread(target=lambda: found.append(keys.named("summer"))) for _ in range(12)]
+    callers = [threading.Thread(target=lambda: found.append(keys.named("summer"))) for _ in range(keys.WAITING)]
     for caller in callers:
         caller.start()
     for caller in callers:
         caller.join()
-    assert found == ["a"] * 12
+    assert found == ["a"] * keys.WAITING
     assert len(issuer.asked) == 1

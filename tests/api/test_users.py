@@ -8,7 +8,7 @@ import pytest
 
 from service.api import identity
 from service.domain.access import GRANTS, Permission, Role
-from tests.village import Village, codes
+from tests.village import Village, at, codes
 
 SOMEBODY: dict[str, Any] = {
     "issuer": "https://login.example/tenant/v2.0", "subject": "zq-canary", "name": "Pat Example",
@@ -40,7 +40,7 @@ def test_an_account_is_added_once_and_shown_as_it_is(village: Village) -> None:
     again = village.post(ADMIN, "/v1/users", SOMEBODY, key="k")
     assert (first.status_code, first.content) == (201, again.content)
     user_id = first.json()["user_id"]
-    shown = {"user_id": user_id, "active": True, "worker_ref": None}
+    shown = {"user_id": user_id, "active": True, "worker_ref": None, "oid": None}
     (entry,) = village.noted(before)
     assert accounts(village)["Pat Example"] == SOMEBODY | shown
     assert (entry.act, entry.outcome) == ("user.add", "done")
@@ -124,6 +124,11 @@ def test_nobody_by_that_id(village: Village, route: str) -> None:
         pytest.param({"subject": ""}, id="no subject"),
         pytest.param({"worker_ref": "W1"}, id="a worker on the way in"),
         pytest.param({"active": "yes"}, id="not a truth"),
+        pytest.param({"roles": ["integration", "administrator"], "scopes": []}, id="a script that is a person"),
+        pytest.param({"scopes": [{"kind": "county", "until": "2020-07-31T08:00:00Z"}]}, id="a scope that is over"),
+        pytest.param({"scopes": [{"kind": "county", "until": "2020-08-01"}]}, id="until a day"),
+        pytest.param({"oid": ""}, id="an empty object id"),
+        pytest.param({"tokens_from": "2020-07-31T08:00:00Z"}, id="tokens ended on the way in"),
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_kept(village: Village, changes: dict[str, Any]) -> None:
@@ -141,3 +146,36 @@ def test_everybody_else_is_refused(village: Village, who: str) -> None:
         village.put(who, "/v1/users/any/worker", {"worker_ref": None}),
     ]
     assert [(answer.status_code, answer.json()["code"]) for answer in asked] == [(403, "not_permitted")] * 4
+
+
+def test_sight_for_a_while_ends_by_itself(village: Village) -> None:
+    """Pat stands in for the northern manager until Saturday noon."""
+    exeter = {"kind": "team", "code": "exeter_pt"}
+    scopes = [exeter, {"kind": "team", "code": "north_pt", "until": "2020-08-01T12:00:00+01:00"}]
+    before = village.audit()
+    added(village, issuer=village.settings.oidc_issuer, scopes=scopes)
+    shown = accounts(village)["Pat Example"]["scopes"]
+    assert shown == [exeter, {"kind": "team", "code": "north_pt", "until": "2020-08-01T11:00:00Z"}]
+    (entry,) = [each for each in village.noted(before) if each.act == "user.add"]
+    assert orjson.loads(entry.detail)["after"]["until"] == {"team:north_pt": "2020-08-01T11:00:00+00:00"}
+    village.tokens["pat"] = signed(village)
+    both = village.get("pat", "/v1/people").json()["people"]
+    village.clock.set(at("2020-08-01T12:00:00+01:00"))
+    village.tokens["pat"] = signed(village)
+    exeters = village.get("pat", "/v1/people").json()["people"]
+    assert "NO1" in [each["eclipse_id"] for each in both]
+    assert [each for each in both if each["eclipse_id"] != "NO1"] != []
+    assert "NO1" not in [each["eclipse_id"] for each in exeters]
+    assert exeters != []
+
+
+def test_an_account_may_be_bound_to_an_object_id_and_a_later_change_does_not_loosen_it(village: Village) -> None:
+    user_id = added(village, issuer=village.settings.oidc_issuer, oid="o-1")
+    village.tokens["pat"] = signed(village)
+    assert village.get("pat", "/v1/tracker").status_code == 401, "a development token has no object id"
+    team = {"roles": ["team_manager"], "scopes": [{"kind": "team", "code": "exeter_pt"}]}
+    for oid in ({}, {"oid": None}):
+        assert village.put(ADMIN, f"/v1/users/{user_id}/access", team | oid).status_code == 200
+        assert accounts(village)["Pat Example"]["oid"] == "o-1"
+    assert village.put(ADMIN, f"/v1/users/{user_id}/access", team | {"oid": "o-2"}).status_code == 200
+    assert accounts(village)["Pat Example"]["oid"] == "o-2"

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import event, inspect, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from service.domain.access import Role, ScopeKind, Sight
+from service.domain.access import Role, ScopeKind, Sight, User
+from service.domain.subject import Subject
 from service.errors import Conflict, NotFound, Unprocessable
-from service.store import users
+from service.store import admission, tokens, users
 
 ISSUER = "https://login.example/tenant/v2.0"
 MONDAY = datetime(2020, 7, 27, 8, 0, tzinfo=UTC)
@@ -23,6 +25,25 @@ def adviser(session: Session, subject: str = "pa-1", name: str = "P. Demo-Tamar"
     return users.add_user(
         session, issuer=ISSUER, subject=subject, name=name, roles={Role.PERSONAL_ADVISER}, scopes={OWN}, at=at
     )
+
+
+def subject(name: str = "pa-1", **more: Any) -> Subject:
+    """What the token of an hour says on Tuesday morning."""
+    said = {
+        "issuer": ISSUER, "subject": name, "oid": None, "token_id": "t-1", "issued_at": TUESDAY,
+        "expires_at": TUESDAY + timedelta(hours=1), "is_script": False,
+    }  # fmt: skip
+    return Subject(**(said | more))
+
+
+def signed_in(session: Session, name: str = "pa-1", *, at: datetime = TUESDAY, **more: Any) -> User | None:
+    return admission.user_by_subject(session, subject(name, **more), at=at).user
+
+
+def why_not(session: Session, name: str = "pa-1", *, at: datetime = TUESDAY, **more: Any) -> str | None:
+    found = admission.user_by_subject(session, subject(name, **more), at=at)
+    assert (found.user is None) is (found.refused is not None)
+    return found.refused
 
 
 @contextmanager
@@ -52,7 +73,7 @@ def test_a_known_subject_is_a_user_with_roles_and_scope(session: Session) -> Non
         worker_ref="W1042",
         at=MONDAY,
     )
-    user = users.user_by_subject(session, ISSUER, "pa-1")
+    user = signed_in(session, "pa-1")
     assert user is not None
     assert (user.user_id, user.name, user.worker_ref) == (user_id, "P. Demo-Tamar", "W1042")
     assert user.roles == {Role.PERSONAL_ADVISER, Role.DUTY_WORKER}
@@ -64,10 +85,10 @@ def test_a_known_subject_is_a_user_with_roles_and_scope(session: Session) -> Non
 
 def test_a_subject_is_known_by_its_issuer_and_exactly(session: Session) -> None:
     adviser(session)
-    assert users.user_by_subject(session, "https://other.example", "pa-1") is None
-    assert users.user_by_subject(session, ISSUER, "PA-1") is None
-    assert users.user_by_subject(session, ISSUER, "pa-1 ") is None
-    assert users.user_by_subject(session, ISSUER, "pa-_") is None
+    assert signed_in(session, "pa-1", issuer="https://other.example") is None
+    assert signed_in(session, "PA-1") is None
+    assert signed_in(session, "pa-1 ") is None
+    assert signed_in(session, "pa-_") is None
 
 
 def test_signing_in_is_one_select(session: Session) -> None:
@@ -75,15 +96,16 @@ def test_signing_in_is_one_select(session: Session) -> None:
     scopes = {(ScopeKind.TEAM, f"team_{n}") for n in range(5)}
     users.set_roles(session, user_id, roles={Role.SOCIAL_WORKER, Role.IRO, Role.CP_CHAIR}, scopes=scopes)
     with statements(session) as sent:
-        user = users.user_by_subject(session, ISSUER, "pa-1")
+        user = signed_in(session, "pa-1")
     assert len(sent) == 1
+    assert sent[0].lstrip().startswith("SELECT")
     assert user is not None
     assert (len(user.roles), len(user.scopes)) == (3, 5)
 
 
 def test_somebody_without_a_role_is_known_and_may_nothing(session: Session) -> None:
     users.add_user(session, issuer=ISSUER, subject="new", name="N. Demo-Exe", roles=(), scopes=(), at=MONDAY)
-    user = users.user_by_subject(session, ISSUER, "new")
+    user = signed_in(session, "new")
     assert user is not None
     assert (user.roles, user.scopes, user.sight) == (frozenset(), frozenset(), Sight.NONE)
 
@@ -91,15 +113,106 @@ def test_somebody_without_a_role_is_known_and_may_nothing(session: Session) -> N
 def test_a_leaver_is_out_at_once_and_may_come_back(session: Session) -> None:
     user_id = adviser(session)
     users.set_active(session, user_id, active=False)
-    assert users.user_by_subject(session, ISSUER, "pa-1") is None
+    assert signed_in(session, "pa-1") is None
     users.set_active(session, user_id, active=True)
-    assert users.user_by_subject(session, ISSUER, "pa-1") is not None
+    assert signed_in(session, "pa-1") is not None
+
+
+def test_whom_a_token_is_refused_for_and_why(session: Session) -> None:
+    user_id = adviser(session)
+    users.add_user(
+        session, issuer=ISSUER, subject="robot", name="Robot", roles={Role.INTEGRATION}, scopes={OWN}, at=MONDAY
+    )  # fmt: skip
+    assert why_not(session) is None
+    assert why_not(session, "nobody") == "unknown"
+    assert why_not(session, is_script=True) == "other_kind"
+    assert why_not(session, "robot") == "other_kind"
+    assert why_not(session, "robot", is_script=True) is None
+    users.set_active(session, user_id, active=False)
+    assert why_not(session) == "inactive"
+
+
+def test_an_account_with_an_object_id_takes_tokens_of_that_object_alone(session: Session) -> None:
+    users.add_user(
+        session, issuer=ISSUER, subject="pa-1", name="P. Demo-Tamar", roles={Role.IRO}, scopes={OWN}, at=MONDAY,
+        oid="o-1",
+    )  # fmt: skip
+    assert [why_not(session, oid=oid) for oid in (None, "o-2", "O-1")] == ["other_oid"] * 3
+    assert why_not(session, oid="o-1") is None
+    adviser(session, "pa-2")
+    assert why_not(session, "pa-2", oid="o-9") is None, "an account without one takes any"
+
+
+def test_tokens_up_to_the_end_of_sessions_are_over_and_later_ones_are_not(session: Session) -> None:
+    user_id = adviser(session)
+    before = users.access_version(session)
+    users.end_tokens(session, user_id, at=TUESDAY + timedelta(milliseconds=400))
+    assert users.access_version(session) > before, "what was computed for them meanwhile is not shown"
+    issued = [TUESDAY - timedelta(days=1), TUESDAY, TUESDAY + timedelta(seconds=1)]
+    assert [why_not(session, issued_at=at) for at in issued] == ["signed_out", "signed_out", None]
+    with pytest.raises(NotFound):
+        users.end_tokens(session, "no-such-user", at=TUESDAY)
+
+
+def test_an_issuer_whose_clock_is_ahead_saves_no_token_that_we_have_met(session: Session) -> None:
+    user_id = adviser(session)
+    ahead = subject(issued_at=TUESDAY + timedelta(seconds=20))
+    tokens.note_first_use(session, user_id, ahead.token, at=TUESDAY, audit_id="a")
+    users.end_tokens(session, user_id, at=TUESDAY + timedelta(seconds=5))
+    assert why_not(session, issued_at=ahead.issued_at) == "signed_out"
+    assert why_not(session, issued_at=ahead.issued_at, token_id="t-2") is None
+
+
+def test_a_revoked_token_is_over_and_its_subjects_others_are_not(session: Session) -> None:
+    adviser(session)
+    for _ in range(2):
+        tokens.revoke(
+            session, ISSUER, "t-1", expires_at=TUESDAY, by="admin", reason="stolen", at=TUESDAY, audit_id="a"
+        )  # fmt: skip
+    assert why_not(session) == "revoked"
+    assert why_not(session, token_id="t-2") is None
+    assert why_not(session, issuer="https://other.example") == "unknown"
+
+
+def test_the_first_use_of_a_token_is_kept_once_for_each_account(session: Session) -> None:
+    first, second = adviser(session), adviser(session, "pa-2")
+    token = subject().token
+    assert not admission.user_by_subject(session, subject(), at=TUESDAY).used
+    assert tokens.may_note_first_use(session, first, token)
+    tokens.note_first_use(session, first, token, at=TUESDAY, audit_id="a")
+    assert not tokens.may_note_first_use(session, first, token)
+    assert tokens.may_note_first_use(session, second, token)
+    assert admission.user_by_subject(session, subject(), at=TUESDAY).used
+    assert not admission.user_by_subject(session, subject(token_id="t-2"), at=TUESDAY).used
+    with pytest.raises(IntegrityError):
+        tokens.note_first_use(session, first, token, at=TUESDAY, audit_id="b")
+
+
+def test_a_scope_that_is_over_does_not_count(session: Session) -> None:
+    user_id, noon = adviser(session), TUESDAY + timedelta(hours=4)
+    north = (ScopeKind.TEAM, "north_pt")
+    users.set_roles(session, user_id, roles={Role.TEAM_MANAGER}, scopes={OWN, north}, until={north: noon})
+    seen = [signed_in(session, at=at) for at in (noon - timedelta(microseconds=1), noon)]
+    assert [user and user.scopes for user in seen] == [{OWN, north}, {OWN}]
+    assert users.scope_ends(session) == users.scope_ends(session, user_id) == {(user_id, north): noon}
+    users.set_roles(session, user_id, roles={Role.TEAM_MANAGER}, scopes={north}, until={north: TUESDAY})
+    over = signed_in(session)
+    assert over is not None
+    assert (over.roles, over.scopes) == ({Role.TEAM_MANAGER}, frozenset()), "known, and sees nobody"
+
+
+def test_an_account_without_a_token_is_as_its_next_request_would_find_it(session: Session) -> None:
+    user_id = adviser(session)
+    assert admission.user_by_id(session, user_id, at=TUESDAY) == signed_in(session)
+    assert admission.user_by_id(session, "no-such-user", at=TUESDAY) is None
+    users.set_active(session, user_id, active=False)
+    assert admission.user_by_id(session, user_id, at=TUESDAY) is None
 
 
 def test_new_roles_take_the_place_of_the_old(session: Session) -> None:
     user_id = adviser(session)
     users.set_roles(session, user_id, roles={Role.TEAM_MANAGER}, scopes={(ScopeKind.TEAM, "exeter_pt_1")})
-    user = users.user_by_subject(session, ISSUER, "pa-1")
+    user = signed_in(session, "pa-1")
     assert user is not None
     assert user.roles == {Role.TEAM_MANAGER}
     assert user.scopes == {(ScopeKind.TEAM, "exeter_pt_1")}
@@ -128,7 +241,7 @@ def test_a_refused_change_moves_nothing(session: Session) -> None:
     with pytest.raises(NotFound):
         users.set_active(session, "no-such-user", active=False)
     assert users.access_version(session) == before
-    user = users.user_by_subject(session, ISSUER, "pa-1")
+    user = signed_in(session, "pa-1")
     assert user is not None
     assert user.roles == {Role.PERSONAL_ADVISER}
 
@@ -136,9 +249,9 @@ def test_a_refused_change_moves_nothing(session: Session) -> None:
 def test_an_account_is_linked_to_a_worker_and_unlinked(session: Session) -> None:
     user_id = adviser(session)
     users.link_worker(session, user_id, "W1042")
-    linked = users.user_by_subject(session, ISSUER, "pa-1")
+    linked = signed_in(session, "pa-1")
     users.link_worker(session, user_id, None)
-    unlinked = users.user_by_subject(session, ISSUER, "pa-1")
+    unlinked = signed_in(session, "pa-1")
     assert linked is not None
     assert unlinked is not None
     assert (linked.worker_ref, unlinked.worker_ref) == ("W1042", None)
@@ -170,7 +283,7 @@ def test_an_account_is_found_by_name_the_oldest_first(session: Session) -> None:
     adviser(session, subject="pa-2", at=TUESDAY)
     older = adviser(session, subject="pa-1", at=MONDAY)
     found = users.find_user_by_name(session, "P. Demo-Tamar")
-    assert found == users.Account(older, ISSUER, "pa-1", "P. Demo-Tamar", True, None)
+    assert found == users.Account(older, ISSUER, "pa-1", "P. Demo-Tamar", True, None, None)
     assert users.find_user_by_name(session, "P. Demo-%") is None
 
 

@@ -1,0 +1,106 @@
+"""Whom a valid token speaks for at this moment: an account with its roles and scope, or why nobody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, literal, null, or_, select
+from sqlmodel import Session, col
+
+from service.domain.access import Role, User
+from service.domain.subject import Subject
+from service.store import tokens
+from service.store.users import AccessVersion, UserAccount, UserRole, UserScope
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What becomes of a valid token: the user, or why nobody. `used` says whether its first use has been noted."""
+
+    user: User | None
+    refused: str | None
+    used: bool
+
+
+def user_by_subject(session: Session, subject: Subject, *, at: datetime) -> Admission:
+    """Whom a valid token speaks for, with roles and scope as they are at `at`.
+
+    One SELECT, since it opens every request: a row per role and scope, a handful at most. What ended a token (a
+    leaver, a sign-out, a revocation) is in it, so it counts from the next request on.
+    """
+    rows = _rows(
+        session,
+        (col(UserAccount.issuer) == subject.issuer) & (col(UserAccount.subject) == subject.subject),
+        tokens.is_revoked(subject.issuer, subject.token_id).label("revoked"),
+        tokens.first_used_at(col(UserAccount.user_id), subject.token).label("used_at"),
+        at=at,
+    )
+    if not rows:
+        return Admission(None, "unknown", used=False)
+    user = _user(rows, at)
+    refused = _refusal(rows[0], user, subject)
+    return Admission(None if refused else user, refused, used=rows[0].used_at is not None)
+
+
+def user_by_id(session: Session, user_id: str, *, at: datetime) -> User | None:
+    """An active account as its next request would find it; None when unknown or inactive."""
+    rows = _rows(session, col(UserAccount.user_id) == user_id, literal(False), null(), at=at)
+    return _user(rows, at) if rows and rows[0].active else None
+
+
+def _rows(
+    session: Session, who: ColumnElement[bool], *of_the_token: ColumnElement[Any], at: datetime
+) -> Sequence[Row[Any]]:  # fmt: skip
+    running = or_(col(UserScope.until).is_(None), col(UserScope.until) > at)
+    return session.execute(
+        select(
+            col(UserAccount.user_id),
+            col(UserAccount.name),
+            col(UserAccount.worker_ref),
+            col(UserAccount.active),
+            col(UserAccount.oid),
+            col(UserAccount.tokens_from),
+            col(UserRole.role),
+            col(UserScope.kind),
+            col(UserScope.code),
+            select(col(AccessVersion.version)).scalar_subquery().label("access_version"),
+            *of_the_token,
+        )
+        .outerjoin(UserRole, col(UserRole.user_id) == col(UserAccount.user_id))
+        .outerjoin(UserScope, (col(UserScope.user_id) == col(UserAccount.user_id)) & running)
+        .where(who)
+    ).all()
+
+
+def _user(rows: Sequence[Row[Any]], at: datetime) -> User:
+    return User(
+        user_id=rows[0].user_id,
+        name=rows[0].name,
+        roles=frozenset(row.role for row in rows if row.role is not None),
+        scopes=frozenset((row.kind, row.code) for row in rows if row.kind is not None),
+        worker_ref=rows[0].worker_ref,
+        access_version=rows[0].access_version or 0,
+        at=at,
+    )
+
+
+def _refusal(account: Row[Any], user: User, subject: Subject) -> str | None:
+    """Why an account does not take a token; None when it does. The answer is the same 401 whatever it is."""
+    reasons = {
+        "inactive": not account.active,
+        "other_oid": account.oid is not None and account.oid != subject.oid,
+        "other_kind": (Role.INTEGRATION in user.roles) is not subject.is_script,
+        "signed_out": _ended(account, subject),
+        "revoked": bool(account.revoked),
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)
+
+
+def _ended(account: Row[Any], subject: Subject) -> bool:
+    """Whether the account's tokens were ended since this one was issued or, by our own clock, first used."""
+    if account.tokens_from is None:
+        return False
+    return subject.issued_at <= account.tokens_from or (
+        account.used_at is not None and account.used_at <= account.tokens_from
+    )
