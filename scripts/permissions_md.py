@@ -15,7 +15,7 @@ OPENING = """# Who may do what
 
 Roles and scope are read from the database on every request, so a change counts from the next request on.
 A function that a role never has is refused with 403. A person outside the scope is answered like one who does not
-exist: 404.
+exist: 404. What scope is made of is in [scope.md](scope.md).
 """
 
 SIGHTS = {
@@ -32,10 +32,22 @@ def document() -> str:
 
 def _sight() -> list[str]:
     rows = [
-        [f"`{role}`", SIGHTS[access.SIGHT[role]], _usual_scope(role), "yes" if role in access.OPENS_RESTRICTED else ""]
+        [f"`{role}`", SIGHTS[access.SIGHT[role]], _usual_scope(role), _opens(role), _opens_restricted(role)]
         for role in Role
     ]
-    return ["## What each role sees", "", *_table(["role", "sees", "usual scope", "opens restricted people"], rows)]
+    headings = ["role", "sees", "usual scope", "opens a unit's people", "opens restricted people by post"]
+    return ["## What each role sees", "", *_table(headings, rows)]
+
+
+def _opens(role: Role) -> str:
+    """Whether people whom the role has by a unit or the county open without a reason."""
+    if access.SIGHT[role] is not Sight.ROWS:
+        return ""
+    return "without a reason" if role in access.LINE else "with a reason"
+
+
+def _opens_restricted(role: Role) -> str:
+    return "by post, with a reason" if role in access.OPENS_RESTRICTED else ""
 
 
 def _usual_scope(role: Role) -> str:
@@ -77,8 +89,12 @@ def _rules() -> list[str]:
         "- All roles of one account have the same sight. Somebody who needs two kinds has two accounts.",
         "- `own` is the people allocated to the worker record an administrator linked to the account; without a link,",
         "  nobody.",
-        "- A restricted person is one redacted row to all who have the person in scope, and answers 404 by id except",
-        "  to the roles marked above.",
+        "- One's own allocations, people shown by name and cohorts one works on open without a reason, whatever the",
+        "  role. Duty and sight in an emergency always take one.",
+        "- Accounts with a caseload log contacts for their team's people too, and duty workers for their service's,",
+        "  without seeing them.",
+        "- A restricted person is one redacted row to all who have the person in scope, and answers 404 by id, but for",
+        "  their workers, the line over them, those on the record's list, and the posts marked above.",
         "",
     ]
 

@@ -1,7 +1,7 @@
 """What demo users do between the nights: each act through the operation that the API calls for it."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlmodel import Session
@@ -13,14 +13,15 @@ from service.domain.access import User
 from service.domain.campaign import Answer
 from service.domain.dates import london_day
 from service.domain.facts import Accommodation, Confidence
-from service.operations import contacts, entries, merging
+from service.operations import contacts, emergency, entries, merging, referrals
 from service.operations.first_load import campaigns
 from service.operations.intake import deciding, ingest
 from service.operations.lookup import somebody
 from service.operations.merging import Named
+from service.operations.referrals import NewReferral
 from service.readers import mapping
 from service.store import campaigns as kept
-from service.store import holds
+from service.store import holds, users
 
 AccommodationBody = of_fact(Accommodation, "DemoAccommodation")
 
@@ -37,7 +38,7 @@ def _contact(session: Session, entry: Entry, by: User, at: datetime) -> None:
 
 def _accommodation(session: Session, entry: Entry, by: User, at: datetime) -> None:
     place = fact_from(Accommodation, AccommodationBody(**entry.body))
-    found = somebody(session, to=by, today=london_day(at), eclipse_id=entry.eclipse_id)
+    found = somebody(session, to=by, today=london_day(at), eclipse_id=entry.eclipse_id, writing=True)
     entries.enter(session, place, person=found, by=by, at=at, confidence=Confidence.UNVERIFIED)
 
 
@@ -77,6 +78,18 @@ def _waiting(session: Session, entry: Entry) -> set[str]:
     return {each.batch_id for each in holds.waiting(session) if each.dataset == _dataset(entry)}
 
 
+def _referral(session: Session, entry: Entry, by: User, at: datetime) -> None:
+    to = users.find_user_by_name(session, str(entry.body["to"]))
+    ends_on = london_day(at) + timedelta(days=int(str(entry.body["days"])))
+    new = NewReferral(to.user_id if to else "", ends_on, _reason(entry), eclipse_id=entry.eclipse_id)
+    referrals.refer(session, new, by=by, at=at)
+
+
+def _emergency(session: Session, entry: Entry, by: User, at: datetime) -> None:
+    opened = emergency.open_one(session, eclipse_id=entry.eclipse_id, reason=_reason(entry), by=by, at=at)
+    emergency.card_of(session, opened.person_id, reason=_reason(entry), to=by, at=at)
+
+
 def _dataset(entry: Entry) -> str:
     return str(entry.body["dataset"])
 
@@ -94,4 +107,6 @@ _ACTS: dict[str, Callable[[Session, Entry, User, datetime], Any]] = {
     "answer": _answer,
     "approve": _approve,
     "reject": _reject,
+    "referral": _referral,
+    "emergency": _emergency,
 }

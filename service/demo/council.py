@@ -9,6 +9,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from service.demo import (
+    by_name,
     care,
     care_leavers,
     child_protection,
@@ -45,7 +46,7 @@ class Night:
 
 @dataclass(frozen=True, slots=True)
 class Council:
-    """Everything a demo needs. `restricted` are Eclipse ids whose flag the loader sets itself: no feed can."""
+    """Everything a demo needs. `restricted` are Eclipse ids of records that a senior manager restricts at the end."""
 
     nights: tuple[Night, ...]
     users: tuple[DemoUser, ...]
@@ -63,7 +64,7 @@ def build(as_at: date, scale: int = 1, seed: int = 878, until: datetime | None =
     crew = staff.establish(scale)
     known = tuple(_rows(scene, crew))
     rows = (*known, *mishaps.rows(scene, known))
-    logged = [*edge_care_leavers.entries(scene, crew), *mishaps.entries(scene, crew)]
+    logged = [*edge_care_leavers.entries(scene, crew), *mishaps.entries(scene, crew), *by_name.entries(scene, crew)]
     logged.sort(key=lambda entry: entry.at)
     nights = []
     earlier = datetime.min.replace(tzinfo=LONDON)

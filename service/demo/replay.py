@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 from sqlmodel import Session
 
 from service.demo import acts
@@ -13,19 +13,21 @@ from service.demo.users import DemoUser
 from service.domain.access import Role, ScopeKind, User
 from service.domain.facts import Source
 from service.errors import Conflict
+from service.operations import restrictions, sealing
 from service.operations.intake import ingest, reports
 from service.operations.intake.ingest import Manifest
 from service.operations.intake.weighing import Declared
 from service.readers import tables
 from service.readers.mapping import CodeMap
-from service.store import health, people, users
+from service.store import admission, health, users
 from service.store.engine import reading, writing
-from service.store.schema import person
 
 # How long after the extract each profile arrives, and how long before now at the latest.
 ARRIVES = {"ssd": timedelta(minutes=20), "cohorts": timedelta(minutes=30)}
 LATEST = {"ssd": timedelta(minutes=2), "cohorts": timedelta(minutes=1)}
 TAKEN = timedelta(minutes=3)
+RESTRICTS, READS_ALL_THE_SAME = "Harper Demo-Level", "Indy Demo-Ledger"
+BECAUSE = "Somebody who works here has asked after this young person without a reason to."
 
 # The ladder's posts (escalation climbs it); each is filled by the first demo user who has the role there.
 POSTS = frozenset({
@@ -62,6 +64,7 @@ def replay(
             report = _push(engine, night, profile, files, codes, now)
             say(f"{night.extracted_at:%d %b %Y} {profile}: {_counted(report)}")
     _restrict(engine, council, at=min(council.nights[-1].extracted_at + timedelta(hours=1), now))
+    sealing.seal(engine, lambda: now)
 
 
 def subject_of(name: str) -> str:
@@ -86,9 +89,9 @@ def _sign_up(
             filled.add((code, area))
 
 
-def _user(session: Session, name: str) -> User:
+def _user(session: Session, name: str, at: datetime) -> User:
     account = users.find_user_by_name(session, name)
-    user = users.user_by_subject(session, account.issuer, account.subject) if account else None
+    user = admission.user_by_id(session, account.user_id, at=at) if account else None
     if user is None:
         raise LookupError("the demo names a user it has not made")
     return user
@@ -96,7 +99,7 @@ def _user(session: Session, name: str) -> User:
 
 def _enter(engine: Engine, entry: Entry) -> None:
     with writing(engine, lambda: entry.at) as write:
-        acts.perform(write.session, entry, by=_user(write.session, entry.by), at=entry.at)
+        acts.perform(write.session, entry, by=_user(write.session, entry.by, entry.at), at=entry.at)
 
 
 def _push(
@@ -111,7 +114,7 @@ def _push(
         profile, Source.ECLIPSE, f"{profile}-{night.extracted_at:%Y-%m-%d}", night.extracted_at, declared
     )
     with writing(engine, lambda: at) as write:
-        robot = _user(write.session, "Extract Demo-Robot")
+        robot = _user(write.session, "Extract Demo-Robot", write.now)
         batch, _ = ingest.open_batch(write.session, manifest, by=robot, at=at)
         for name, content in files.items():
             ingest.put_dataset(write.session, batch.batch_id, name, content, by=robot, at=at)
@@ -130,7 +133,9 @@ def _counted(report: dict[str, object]) -> str:
 
 
 def _restrict(engine: Engine, council: Council, *, at: datetime) -> None:
-    with writing(engine, lambda: at) as write:
-        ids = people.ids_by_eclipse(write.session, council.restricted)
-        write.session.execute(update(person).where(person.c.person_id.in_(ids.values())).values(restricted=True))
-        users.move_access_version(write.session)
+    """As the senior manager does it, with one reader named beside those whose work the young person is."""
+    with writing(engine, lambda: at, sight=True) as write:
+        by, reader = _user(write.session, RESTRICTS, at), users.find_user_by_name(write.session, READS_ALL_THE_SAME)
+        named = [reader.user_id] if reader else []
+        for eclipse_id in council.restricted:
+            restrictions.restrict(write.session, eclipse_id=eclipse_id, reason=BECAUSE, allow=named, by=by, at=at)

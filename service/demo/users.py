@@ -9,6 +9,10 @@ Scope = tuple[str, str]
 """Kind and code of a unit; the code is empty where the kind needs none."""
 
 _OWN, _COUNTY = ("own", ""), ("county", "")
+# The cohorts that case progression managers work on: these children open to them without saying why.
+_IN_COURT = (("cohort", "pre_proceedings_over_12_weeks"), ("cohort", "proceedings_over_26_weeks"))
+# Duty for the whole service. On a real rota it ends with the night; here it has no end, so that there is one to see.
+_ON_DUTY = ("duty", "corporate_parenting")
 
 # Posts that are not on the establishment of a team, by role: name and scope.
 _POSTS: tuple[tuple[str, str, Scope], ...] = (
@@ -43,14 +47,15 @@ class DemoUser:
 def everyone(staff: Staff) -> Iterator[DemoUser]:
     """Posts of the council, directors, area and team managers, and the workers who log contacts."""
     for role, name, scope in _POSTS:
-        yield DemoUser(name, role, (scope,), None)
+        more = _IN_COURT if role == "case_progression_manager" else ()
+        yield DemoUser(name, role, (scope, *more), None)
     for code, given in zip(LOCALITIES, _DIRECTORS, strict=True):
         yield DemoUser(f"{given} Demo-Bearing", "locality_director", (("locality", code),), None)
         for n in (1, 2):
             yield DemoUser(f"{given} Demo-Milestone-{n}", "area_manager", (("area", f"{code}_{n}"),), None)
     for team in ("care_leavers_2", "care_leavers_1"):
         duty, *_ = staff.of(team, "social_worker")
-        yield DemoUser(duty.name, "duty_worker", (("team", team),), duty.ref)
+        yield DemoUser(duty.name, "duty_worker", (("team", team), _ON_DUTY), duty.ref)
         for adviser in staff.of(team, "personal_adviser"):
             yield DemoUser(adviser.name, "personal_adviser", (_OWN,), adviser.ref)
     for team in ("exeter_cf_1", "north_cf_2", "north_pt", "disabled_children_1"):

@@ -8,11 +8,13 @@ from sqlmodel import Session
 from service.domain.access import Role, User
 from service.domain.contact import mistimed
 from service.domain.dates import london_day
-from service.domain.facts import Accommodation, AllocationRole, Confidence, Contact
-from service.errors import ContactInFuture, ContactTooOld
+from service.domain.facts import Accommodation, AllocationRole, Confidence, Contact, Fact
+from service.errors import ContactInFuture, ContactTooOld, NotFound
 from service.operations import entries
 from service.operations.entries import Entered
 from service.operations.lookup import somebody
+from service.store import people, scope
+from service.store.people import Somebody
 
 _WORKS_AS = {Role.PERSONAL_ADVISER: AllocationRole.PERSONAL_ADVISER, Role.SOCIAL_WORKER: AllocationRole.SOCIAL_WORKER}
 
@@ -28,29 +30,64 @@ class NewContact:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """That an entry was recorded, and nothing more: its author may log for this person, and does not see them."""
+
+    kind: str
+    fact_id: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Logged:
-    """What became of it."""
+    """What became of it, as far as its author may know."""
 
-    contact: Entered
-    accommodation: Entered | None
+    contact: Entered | Noted
+    accommodation: Entered | Noted | None
 
 
-def log(session: Session, new: NewContact, *, by: User, at: datetime) -> Logged:
-    """Record a contact. Clocks that turn on contact restart at once, if the young person was reached."""
+def log(session: Session, new: NewContact, *, by: User, at: datetime, why: str | None = None) -> Logged:
+    """Record a contact. Clocks that turn on contact restart at once, if the young person was reached.
+
+    Also for people whom `by` may not open: those of a worker's own team, and on duty those of the service.
+    """
     for fault in mistimed(new.contact, at=at):
         raise (ContactInFuture if fault[1] == "in_future" else ContactTooOld)(fault)
-    person = somebody(
-        session, to=by, today=london_day(at), person_id=new.person_id, eclipse_id=new.eclipse_id
-    )  # fmt: skip
-    contact = _with_worker(new.contact, by)
-    logged = entries.enter(session, contact, person=person, by=by, at=at, confidence=Confidence.CONFIRMED, act="log")
-    if new.accommodation is None:
-        return Logged(logged, None)
+    person, seen = _whom(session, new, by, at, why)
+    ground = scope.ground_of(session, by, london_day(at), person.kept_under)
+    entered = [
+        entries.enter(
+            session, fact, person=person, by=by, at=at, confidence=Confidence.CONFIRMED, act=act, ground=ground
+        )
+        for act, fact in _entries(new, by)
+    ]  # fmt: skip
+    told = [each if seen else Noted(each.kind, each.fact_id, each.recorded_at) for each in entered]
+    return Logged(told[0], told[1] if len(told) > 1 else None)
+
+
+def _whom(session: Session, new: NewContact, by: User, at: datetime, why: str | None) -> tuple[Somebody, bool]:
+    """Whom it is about, and whether `by` may open the record. Raises NotFound when they may not even log."""
+    today, ours, theirs = london_day(at), new.person_id, new.eclipse_id
+    try:
+        seen = somebody(session, to=by, today=today, person_id=ours, eclipse_id=theirs, reason=why, writing=True)
+    except NotFound:  # then perhaps somebody whom a colleague works with: the other predicate, and the same refusal
+        if ours is None and theirs is None:
+            raise
+        colleagues = people.find_to_log_for(session, by, today, person_id=ours, eclipse_id=theirs)
+        if colleagues is None:
+            raise
+        return colleagues, False
+    return seen, True
+
+
+def _entries(new: NewContact, by: User) -> list[tuple[str, Fact]]:
+    """The contact, and the move that came with it, each with its act. Moved on the day of the contact, if not said."""
+    contact = ("log", _with_worker(new.contact, by))
     place = new.accommodation
-    if place.started_on is None:
-        place = replace(place, started_on=london_day(new.contact.occurred_at))
-    moved = entries.enter(session, place, person=person, by=by, at=at, confidence=Confidence.CONFIRMED)
-    return Logged(logged, moved)
+    if place is None:
+        return [contact]
+    moved = replace(place, started_on=place.started_on or london_day(new.contact.occurred_at))
+    return [contact, ("record", moved)]
 
 
 def _with_worker(contact: Contact, by: User) -> Contact:

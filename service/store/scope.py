@@ -1,13 +1,37 @@
 """How far a reader sees: the one visibility predicate, from every source of scope."""
 
+from collections.abc import Callable, Iterable
 from datetime import date
 
-from sqlalchemy import ColumnElement, Select, Table, false, not_, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Select, case, false, not_, or_, select, true, union_all
+from sqlmodel import Session
 
-from service.domain.access import ScopeKind, User
-from service.store import merges
+from service.domain.access import LINE, LOGS_FOR_TEAM, Permission, Role, ScopeKind, User
+from service.store import cohort_reach, merges
+from service.store.cohort_reach import Reach, running
 from service.store.record import current
 from service.store.schema import FACTS, person, team, worker
+from service.store.schema_access import emergency_access, referral
+
+# What the audit calls a source; the nearest first, since that is the ground on which somebody acts.
+GROUNDS: dict[ScopeKind, str] = {
+    ScopeKind.OWN: "allocation",
+    ScopeKind.TEAM: "team",
+    ScopeKind.DUTY: "duty",
+    ScopeKind.AREA: "area",
+    ScopeKind.LOCALITY: "locality",
+    ScopeKind.SERVICE: "service",
+    ScopeKind.COHORT: "cohort",
+}
+REFERRAL, COUNTY, EMERGENCY = "referral", "county", "emergency"
+_UNIT = {
+    ScopeKind.TEAM: team.c.code,
+    ScopeKind.DUTY: team.c.service_code,
+    ScopeKind.AREA: team.c.area_code,
+    ScopeKind.LOCALITY: team.c.locality_code,
+    ScopeKind.SERVICE: team.c.service_code,
+}
+_LED = frozenset({ScopeKind.TEAM, ScopeKind.AREA, ScopeKind.LOCALITY, ScopeKind.SERVICE})
 
 
 def seen_by(user: User, today: date, *, sealed: bool = False) -> ColumnElement[bool]:
@@ -17,33 +41,137 @@ def seen_by(user: User, today: date, *, sealed: bool = False) -> ColumnElement[b
     records that are one person sees both. Sealed records are out of it, but for counts of days before (`sealed`).
     """
     open_ = true() if sealed else person.c.sealed_at.is_(None)
-    if any(kind is ScopeKind.COUNTY for kind, _ in user.scopes):
+    if _sees_county(user):
         return open_
-    reach = [people for kind, code in user.scopes if (people := _reach(user, kind, code, today)) is not None]
-    if not reach:
+    return open_ & _among([reach for _, reach in _sources(user, today)])
+
+
+def logged_by(user: User, today: date) -> ColumnElement[bool]:
+    """People for whom the user may log a contact without seeing them: a colleague's in the team, those of the service.
+
+    Only for the act of logging (operations/contacts.py), never for a read.
+    """
+    return person.c.sealed_at.is_(None) & _among([reach for _, reach in _loggable(user, today)])
+
+
+def outside_caseload(user: User, today: date) -> ColumnElement[bool]:
+    """People whom the user reaches by none of what is their daily work: to open one of these takes a reason.
+
+    Daily work is one's own allocations, people one was shown by name, cohorts one works on, and for the line the
+    unit or county one answers for.
+    """
+    leads = not LINE.isdisjoint(user.roles)
+    if leads and _sees_county(user):
         return false()
-    return open_ & person.c.person_id.in_(union_all(*reach, *[merges.one_with(people) for people in reach]))
+    daily = [_own(user, today), _referred(user, today), *_cohorts(user, today)]
+    daily += [_unit(kind, code, today) for kind, code in sorted(user.scopes) if leads and kind in _LED]
+    return not_(_among([reach for reach in daily if reach is not None]))
 
 
-def _reach(user: User, kind: ScopeKind, code: str, today: date) -> Select[tuple[str]] | None:
-    answers, works = FACTS["responsibility"], FACTS["allocation"]
-    if kind is ScopeKind.OWN:
-        if user.worker_ref is None:
-            return None
-        running = _running(works, today)
-        left = select(worker.c.ref).where(current(worker), worker.c.ref == user.worker_ref, worker.c.ended_on < today)
-        return select(works.c.person_id).where(running, works.c.worker_ref == user.worker_ref, not_(left.exists()))
-    column = {
-        ScopeKind.TEAM: team.c.code,
-        ScopeKind.AREA: team.c.area_code,
-        ScopeKind.LOCALITY: team.c.locality_code,
-        ScopeKind.SERVICE: team.c.service_code,
-    }[kind]
-    teams = select(team.c.code).where(column == code, team.c.superseded_at.is_(None))
-    return select(answers.c.person_id).where(_running(answers, today), answers.c.team_code.in_(teams))
+def ground_of(session: Session, user: User, today: date, person_id: str) -> str | None:
+    """By which source, the nearest of several, a user has this person: for the audit of what they do. One SELECT."""
+    named = [(ground, _among([reach])) for ground, reach in _sources(user, today)]
+    named += [(COUNTY, true())] if _sees_county(user) else []
+    named += [(ground, _among([reach])) for ground, reach in _loggable(user, today)]
+    if not named:
+        return None
+    first = case(*[(holds, ground) for ground, holds in named], else_=None)
+    return session.scalar(select(first).where(person.c.person_id == person_id))
 
 
-def _running(table: Table, today: date) -> ColumnElement[bool]:
-    started = or_(table.c.started_on.is_(None), table.c.started_on <= today)
-    running = or_(table.c.ended_on.is_(None), table.c.ended_on >= today)
-    return current(table) & table.c.proposed.is_(False) & started & running
+def _sees_county(user: User) -> bool:
+    return any(kind is ScopeKind.COUNTY for kind, _ in user.scopes)
+
+
+def _among(reaches: Iterable[Reach]) -> ColumnElement[bool]:
+    """Whom these reach, by whichever of their ids. One IN (... UNION ALL ...), which PostgreSQL plans well."""
+    listed = list(reaches)
+    if not listed:
+        return false()
+    return person.c.person_id.in_(union_all(*listed, *[merges.one_with(people) for people in listed]))
+
+
+def _sources(user: User, today: date) -> list[tuple[str, Reach]]:
+    """Every source of the user's scope but the county, by the name of its ground, the nearest first."""
+    found: list[tuple[str, Reach | None]] = [(GROUNDS[ScopeKind.OWN], _own(user, today))]
+    found += [(GROUNDS[kind], _unit(kind, code, today)) for kind, code in sorted(user.scopes) if kind in _UNIT]
+    found += [(GROUNDS[ScopeKind.COHORT], reach) for reach in _cohorts(user, today)]
+    found += [(REFERRAL, _referred(user, today)), (EMERGENCY, _opened_in_emergency(user))]
+    order = [*GROUNDS.values(), REFERRAL, EMERGENCY]
+    held = [(ground, reach) for ground, reach in found if reach is not None]
+    return sorted(held, key=lambda each: order.index(each[0]))
+
+
+def _own(user: User, today: date) -> Reach | None:
+    if user.worker_ref is None or (ScopeKind.OWN, "") not in user.scopes:
+        return None
+    works = FACTS["allocation"]
+    mine = works.c.worker_ref == user.worker_ref
+    return select(works.c.person_id).where(running(works, today), mine, not_(_has_left(user.worker_ref, today)))
+
+
+def _has_left(worker_ref: str, today: date) -> ColumnElement[bool]:
+    left = select(worker.c.ref).where(current(worker), worker.c.ref == worker_ref, worker.c.ended_on < today)
+    return left.exists()
+
+
+def _unit(kind: ScopeKind, code: str, today: date) -> Reach:
+    return _answered_for(select(team.c.code).where(_UNIT[kind] == code, current(team)), today)
+
+
+def _answered_for(teams: Select[tuple[str]], today: date) -> Reach:
+    """People for whom one of these teams answers."""
+    answers = FACTS["responsibility"]
+    return select(answers.c.person_id).where(running(answers, today), answers.c.team_code.in_(teams))
+
+
+def _cohorts(user: User, today: date) -> list[Reach]:
+    codes = sorted(code for kind, code in user.scopes if kind is ScopeKind.COHORT)
+    return [reach for code in codes for reach in cohort_reach.of(code, today)]
+
+
+def _referred(user: User, today: date) -> Reach:
+    """People shown to this account by name, until a day."""
+    mine = (referral.c.user_id == user.user_id) & current(referral) & (referral.c.ends_on >= today)
+    return select(referral.c.person_id).where(mine)
+
+
+def _opened_in_emergency(user: User) -> Reach | None:
+    """People this account opened out of hours, for as long as that lasts and the account has the function."""
+    if user.at is None or not user.may(Permission.EMERGENCY_SIGHT):
+        return None
+    mine = (emergency_access.c.user_id == user.user_id) & (emergency_access.c.until > user.at)
+    return select(emergency_access.c.person_id).where(mine)
+
+
+def _loggable(user: User, today: date) -> list[tuple[str, Reach]]:
+    """For whom a worker logs beyond whom they see: their own team's people; on duty, those of the service."""
+    found: list[tuple[str, Reach]] = []
+    for kind, wanted in _LOGS.items():
+        reach = wanted(user, today)
+        if reach is not None:
+            found.append((GROUNDS[kind], reach))
+    return found
+
+
+def _team_of(user: User, today: date) -> Reach | None:
+    if user.worker_ref is None or (ScopeKind.OWN, "") not in user.scopes or LOGS_FOR_TEAM.isdisjoint(user.roles):
+        return None
+    still = or_(worker.c.ended_on.is_(None), worker.c.ended_on >= today)
+    mine = select(worker.c.team_code).where(current(worker), worker.c.ref == user.worker_ref, still)
+    return _answered_for(select(team.c.code).where(team.c.code.in_(mine), current(team)), today)
+
+
+def _service_of(user: User, today: date) -> Reach | None:
+    if Role.DUTY_WORKER not in user.roles:
+        return None
+    teams = sorted(code for kind, code in user.scopes if kind is ScopeKind.TEAM)
+    theirs = team.alias("theirs")
+    services = select(theirs.c.service_code).where(theirs.c.code.in_(teams), theirs.c.superseded_at.is_(None))
+    return _answered_for(select(team.c.code).where(team.c.service_code.in_(services), current(team)), today)
+
+
+_LOGS: dict[ScopeKind, Callable[[User, date], Reach | None]] = {
+    ScopeKind.TEAM: _team_of,
+    ScopeKind.DUTY: _service_of,
+}

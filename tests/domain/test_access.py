@@ -76,6 +76,15 @@ def test_reviewing_and_court_roles_own_their_own_kinds_only(role: Role, owned: s
     assert access.OWNS[role] == owned
 
 
+def test_who_refers_and_who_opens_in_an_emergency() -> None:
+    refers = {role for role in Role if Permission.REFER_PERSON in access.GRANTS[role]}
+    assert refers == access.LINE - {Role.CHIEF_OFFICER} | {Role.SENIOR_MANAGER_SAFEGUARDING_QA}
+    assert {role for role in Role if Permission.EMERGENCY_SIGHT in access.GRANTS[role]} == {Role.DUTY_WORKER}
+    assert {role for role in access.LOGS_FOR_TEAM if access.DEFAULT_SCOPE[role] is ScopeKind.OWN} == {
+        Role.PERSONAL_ADVISER, Role.SOCIAL_WORKER,
+    }  # fmt: skip
+
+
 def test_managers_in_line_may_record_everything_and_approve() -> None:
     in_line = {
         Role.TEAM_MANAGER,
@@ -115,9 +124,9 @@ def test_one_account_pushes_and_another_manages_users() -> None:
     assert access.GRANTS[Role.INTEGRATION] == reads | {Permission.PUSH_EXTRACTS}
 
 
-def test_restricted_people_open_to_two_roles() -> None:
-    opens = {role for role in Role if user(role).opens_restricted}
-    assert opens == {Role.HEAD_OF_SERVICE, Role.CHIEF_OFFICER}
+def test_restricted_people_open_to_two_posts() -> None:
+    assert access.OPENS_RESTRICTED == {Role.HEAD_OF_SERVICE, Role.CHIEF_OFFICER}
+    assert access.OPENS_RESTRICTED < access.LINE
 
 
 def test_a_user_may_what_any_of_the_roles_may() -> None:
@@ -156,7 +165,11 @@ def test_roles_of_different_sight_need_different_accounts(roles: set[Role]) -> N
     assert refused.value.fields[0][:2] == ("roles", "mixed_sight")
 
 
-@pytest.mark.parametrize("scope", [(ScopeKind.TEAM, ""), (ScopeKind.OWN, "T1"), (ScopeKind.COUNTY, "devon")])
+@pytest.mark.parametrize("scope", [
+        (ScopeKind.TEAM, ""), (ScopeKind.DUTY, ""), (ScopeKind.COHORT, ""), (ScopeKind.OWN, "T1"),
+        (ScopeKind.COUNTY, "devon"),
+    ],
+)  # fmt: skip
 def test_a_scope_names_a_unit_when_its_kind_has_units(scope: tuple[ScopeKind, str]) -> None:
     with pytest.raises(Unprocessable) as refused:
         access.refuse_unfit({Role.TEAM_MANAGER}, {scope})
