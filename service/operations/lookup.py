@@ -5,22 +5,26 @@ from datetime import date, datetime
 from sqlmodel import Session
 
 from service.domain.access import User
-from service.errors import NotFound
+from service.errors import NotFound, ReasonMissing
 from service.store import people
 from service.store.people import Somebody
 
 
 def somebody(
     session: Session, *, to: User, today: date, person_id: str | None = None, eclipse_id: str | None = None,
-    known_at: datetime | None = None,
+    known_at: datetime | None = None, reason: str | None = None, writing: bool = False,
 ) -> Somebody:  # fmt: skip
     """The person with this id, if `to` may open the record. Raises NotFound otherwise, whatever the cause.
 
     The id of somebody merged into another means the other, as far as that was known at `known_at` (now if left out).
+    Raises ReasonMissing where `to` may open it and has to say why: a restricted record that their post alone opens,
+    and, but for a write, somebody outside their caseload. Whoever may not open it is never told that.
     """
     if person_id is None and eclipse_id is None:
         raise NotFound  # nobody is named: never the first who happens to be in scope
     found = people.find(session, to, today, person_id=person_id, eclipse_id=eclipse_id, known_at=known_at)
-    if found is None or (found.restricted and not to.opens_restricted):
+    if found is None or not found.opens:
         raise NotFound(about=people.meant(session, person_id=person_id, eclipse_id=eclipse_id))
+    if not reason and (found.by_post if writing else found.needs_reason):
+        raise ReasonMissing(about=found.person_id)
     return found

@@ -12,10 +12,10 @@ from service.domain.access import Permission, Role, ScopeKind, User
 from service.domain.data_quality import OWNED_BY_INTEGRATION, OWNED_BY_TEAM, SILENCES, Issue, parted
 from service.domain.facts import Contact, Source
 from service.domain.standing import ENDS_OF
-from service.store import scope
+from service.store import merges, scope
 from service.store.facts import among
 from service.store.record import current
-from service.store.schema import FACTS, batch, fact_alias, person, row_issue, team
+from service.store.schema import FACTS, batch, fact_alias, person, person_identifier, row_issue, team
 from service.store.types import new_id
 
 SLICE = 500
@@ -184,6 +184,16 @@ def _open(user: User, today: date, filters: Filters, columns: Iterable[Any], ans
     return query if filters.owner is None else query.where(_owner(answers) == filters.owner)
 
 
+def _shut() -> ColumnElement[bool]:
+    """Issues about a restricted or sealed record, by either id of a merge, or of a row whose key begins with its id."""
+    shut = select(person.c.person_id).where(person.c.restricted | person.c.sealed_at.is_not(None))
+    ids = shut.union_all(merges.one_with(shut))
+    named, key = person_identifier.c.eclipse_id, row_issue.c.key
+    begins = func.substr(key, 1, func.length(named) + 1).in_([named.concat("/"), named.concat(":")])
+    keyed = exists().where(person_identifier.c.person_id.in_(ids), or_(key == named, begins))
+    return or_(row_issue.c.person_id.in_(ids), keyed)
+
+
 def listed(
     session: Session, user: User, today: date, filters: Filters, *, after: str | None, limit: int
 ) -> list[Listed]:
@@ -191,8 +201,7 @@ def listed(
     answers = _teams(today)
     names = ("issue_id", "batch_id", "source", "profile", "dataset", "row", "key", "field", "code", "allowed",
              "doubtful", "person_id", "recorded_at")  # fmt: skip
-    hidden = func.coalesce(person.c.restricted, False) | person.c.sealed_at.is_not(None)
-    columns = [*[row_issue.c[name] for name in names], _owner(answers), answers.c.team_code, hidden]
+    columns = [*[row_issue.c[name] for name in names], _owner(answers), answers.c.team_code, _shut()]
     query = _open(user, today, filters, columns, answers).order_by(row_issue.c.issue_id).limit(limit)
     if after is not None:
         query = query.where(row_issue.c.issue_id > after)

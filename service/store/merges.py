@@ -4,9 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, insert, select, true, union, union_all, update
+from sqlalchemy import ColumnElement, Select, insert, not_, select, true, union, union_all, update
 from sqlmodel import Session
 
 from service.domain.facts import Accommodation, Fact, Source
@@ -72,14 +73,21 @@ def lock(session: Session, people: Collection[str]) -> None:
 
 def one_with(people: Any) -> Select[tuple[str]]:
     """Everybody who is now one person with somebody of these (a SELECT of person ids), by whichever of their ids."""
+    kin, known = _bound_now()
+    return kin.where(known.in_(people))
+
+
+@cache
+def _bound_now() -> tuple[Select[tuple[str]], ColumnElement[str]]:
+    """Everybody who is one person with somebody, and that somebody's id: put together once, since it costs more to
+    write down than to ask, and each request asks for it a dozen times."""
     centre, both = person_merge.c.into_person_id.label("centre"), current(person_merge)
     members = union_all(
         select(centre, person_merge.c.from_person_id.label("person_id")).where(both),
         select(centre, person_merge.c.into_person_id.label("person_id")).where(both),
     )
     known, kin = members.subquery(), members.subquery()
-    joined = select(kin.c.person_id).join(known, known.c.centre == kin.c.centre)
-    return joined.where(known.c.person_id.in_(people))
+    return select(kin.c.person_id).join(known, known.c.centre == kin.c.centre), known.c.person_id
 
 
 def kept_instead_of(session: Session, person_id: str) -> str | None:
@@ -112,12 +120,16 @@ class Bonds:
     into: Mapping[str, str] = field(default_factory=dict)
     merged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     restricted: frozenset[str] = frozenset()
+    closed: frozenset[str] = frozenset()
     sealed: frozenset[str] = frozenset()
 
 
-def bonds(session: Session, *, seen: ColumnElement[bool], known_at: datetime | None) -> Bonds:
+def bonds(
+    session: Session, *, seen: ColumnElement[bool], opens: ColumnElement[bool], known_at: datetime | None
+) -> Bonds:
     """Merges known at a moment (None is now) of people both of whom are `seen`, the reader's predicate over `person`.
 
+    `closed` are those of them of whom a record is restricted that does not open to the reader (`opens`, likewise).
     One SELECT where nobody was ever merged, two where somebody was.
     """
     every = everything(session)
@@ -125,7 +137,11 @@ def bonds(session: Session, *, seen: ColumnElement[bool], known_at: datetime | N
     ids = {person_id for each in (*now, *then) for person_id in (each.from_person_id, each.into_person_id)}
     if not ids:
         return Bonds()
-    query = select(person.c.person_id, person.c.restricted, person.c.sealed_at.is_not(None), seen.label("seen"))
+    closed = person.c.restricted & not_(opens)
+    query = select(
+        person.c.person_id, person.c.restricted, person.c.sealed_at.is_not(None), seen.label("seen"),
+        closed.label("closed"),
+    )  # fmt: skip
     rows = session.execute(query.where(among(session, person.c.person_id, ids))).all()
     in_sight = {row[0] for row in rows if row[3]}
     then = [each for each in then if {each.from_person_id, each.into_person_id} <= in_sight]
@@ -137,6 +153,7 @@ def bonds(session: Session, *, seen: ColumnElement[bool], known_at: datetime | N
         into={each.from_person_id: each.into_person_id for each in then},
         merged=merged,
         restricted=_spread({row[0] for row in rows if row[1]}, now, then),
+        closed=_spread({row[0] for row in rows if row[4]}, now, then),
         sealed=_spread({row[0] for row in rows if row[2]}, now, then),
     )
 

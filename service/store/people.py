@@ -4,28 +4,35 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, insert, select
+from sqlalchemy import ColumnElement, Select, false, func, insert, not_, or_, select, true
 from sqlmodel import Session
 
 from service.domain.access import User
 from service.domain.viewpoint import Viewpoint
-from service.store import facts, merges
+from service.store import facts, merges, opening
 from service.store.merges import Bonds
 from service.store.record import current
-from service.store.schema import person, person_identifier
-from service.store.scope import seen_by
+from service.store.schema import person, person_identifier, person_merge
+from service.store.scope import logged_by, outside_caseload, seen_by
+
+NONE: ColumnElement[bool] = false()
 
 
 @dataclass(frozen=True, slots=True)
 class Somebody:
     """A person's ids, and whether the record is restricted; a sealed one is, to everybody.
 
+    `opens`: whether the reader may open the record; `by_post`: that they may by their post alone, which takes a reason.
+    In a list no restricted record opens to anybody: lists get printed.
     `merged`: ids of records that are this person too. `addressed`: the id they were named by, where another is kept.
     """
 
     person_id: str
     eclipse_id: str | None
     restricted: bool
+    opens: bool
+    by_post: bool = False
+    outside_caseload: bool = False
     merged: tuple[str, ...] = ()
     sealed: bool = False
     addressed: str | None = None
@@ -39,6 +46,11 @@ class Somebody:
     def kept_under(self) -> str:
         """The id an entry about them is kept under: the one they were named by, so that undoing a merge loses none."""
         return self.addressed or self.person_id
+
+    @property
+    def needs_reason(self) -> bool:
+        """Whether the reader has to say why they open the record."""
+        return self.by_post or self.outside_caseload
 
 
 def in_view(session: Session, user: User, view: Viewpoint, today: date) -> list[Somebody]:
@@ -64,35 +76,51 @@ def those(session: Session, user: User, today: date, ids: Collection[str], known
     return these(session, user, today, named, known_at=known_at)
 
 
-def open_to(session: Session, user: User, today: date, eclipse_ids: Collection[str]) -> frozenset[str]:
-    """Of these Eclipse ids, those of people whose record the user may open."""
-    bonds = _bonds(session, user, today, None)
+def open_to(
+    session: Session, user: User, today: date, eclipse_ids: Collection[str], *, reason: str | None = None
+) -> frozenset[str]:
+    """Of these Eclipse ids, those of people whose record the user may open; with a `reason`, by their post too."""
+    opens = opening.opens_to(user, today) if reason else opening.opens_unasked(user, today)
+    bonds = _bonds(session, user, today, None, opens)
     query = (
-        select(person_identifier.c.eclipse_id, person.c.person_id, person.c.restricted)
+        select(person_identifier.c.eclipse_id, person.c.person_id)
         .join(person, person.c.person_id == person_identifier.c.person_id)
         .where(
             facts.among(session, person_identifier.c.eclipse_id, eclipse_ids),
             current(person_identifier),
             seen_by(user, today),
+            or_(not_(person.c.restricted), opens),
         )
     )
-    return frozenset(
-        eclipse_id
-        for eclipse_id, person_id, restricted in session.execute(query)
-        if person_id not in bonds.sealed
-        and (user.opens_restricted or not (restricted or person_id in bonds.restricted))
-    )
+    barred = bonds.sealed | bonds.closed
+    return frozenset(eclipse_id for eclipse_id, person_id in session.execute(query) if person_id not in barred)
 
 
 def visible(
     session: Session, user: User, today: date, *, after: str | None, limit: int, known_at: datetime | None = None
 ) -> list[Somebody]:
-    """A page of the people in the user's scope, in order of their ids."""
+    """A page of the people in the user's scope whose record is not restricted, in order of their ids."""
     bonds = _bonds(session, user, today, known_at)
-    condition = seen_by(user, today) & merges.kept(session, bonds)
+    condition = _each_once(session, user, today, bonds) & not_(_closed(session, bonds))
     if after is not None:
         condition &= person.c.person_id > after
-    return [each for each in _united(_somebodies(session, condition, limit), bonds) if not each.sealed]
+    return _united(_somebodies(session, condition, limit), bonds)
+
+
+def redacted(session: Session, user: User, today: date, *, known_at: datetime | None = None) -> list[Somebody]:
+    """Everybody in the user's scope whose record is restricted: to be counted, never shown."""
+    bonds = _bonds(session, user, today, known_at)
+    condition = _each_once(session, user, today, bonds) & _closed(session, bonds)
+    return [each for each in _united(_somebodies(session, condition), bonds) if not each.sealed]
+
+
+def _each_once(session: Session, user: User, today: date, bonds: Bonds) -> ColumnElement[bool]:
+    return seen_by(user, today) & merges.kept(session, bonds)
+
+
+def _closed(session: Session, bonds: Bonds) -> ColumnElement[bool]:
+    """Restricted or sealed, by whichever of their records."""
+    return or_(person.c.restricted, facts.among(session, person.c.person_id, bonds.restricted | bonds.sealed))
 
 
 def find(
@@ -106,45 +134,69 @@ def find(
     """
     if person_id is None and eclipse_id is None:
         raise ValueError("a person is found by an id")
-    condition = seen_by(user, today)
-    if person_id is not None:
-        condition &= person.c.person_id == person_id
-    if eclipse_id is not None:
-        condition &= person.c.person_id.in_(
-            select(person_identifier.c.person_id).where(
-                person_identifier.c.eclipse_id == eclipse_id, current(person_identifier)
-            )
-        )
-    bonds = _bonds(session, user, today, known_at)
-    named = next(iter(_somebodies(session, condition, 1)), None)
+    condition = seen_by(user, today) & _named(person_id, eclipse_id)
+    opens = opening.opens_unasked(user, today)
+    bonds = _bonds(session, user, today, known_at, opens)
+    named = next(iter(_somebodies(session, condition, 1, opens=opens, outside=outside_caseload(user, today))), None)
     if named is None:
         return None
     kept = bonds.into.get(named.person_id)
-    found = named if kept is None else _somebodies(session, person.c.person_id == kept)[0]
+    found = named
+    if kept is not None:
+        (found,) = _somebodies(session, person.c.person_id == kept, opens=opens)
+        found = replace(found, addressed=named.person_id, outside_caseload=named.outside_caseload)
     (whole,) = _united([found], bonds)
-    if whole.sealed:
-        return None
-    return whole if kept is None else replace(whole, addressed=named.person_id)
+    return None if whole.sealed else _by_post(whole, user)
+
+
+def find_to_log_for(
+    session: Session, user: User, today: date, *, person_id: str | None = None, eclipse_id: str | None = None
+) -> Somebody | None:
+    """Somebody by either id for whom the user may log a contact, though they do not see them; never restricted."""
+    condition = logged_by(user, today) & _named(person_id, eclipse_id)
+    found = _united(_somebodies(session, condition, 1), _bonds(session, user, today, None))
+    return next((each for each in found if not each.restricted and not each.sealed), None)
+
+
+def _named(person_id: str | None, eclipse_id: str | None) -> ColumnElement[bool]:
+    """Whom these ids name, by all of those given."""
+    named: ColumnElement[bool] = true()
+    if person_id is not None:
+        named &= person.c.person_id == person_id
+    if eclipse_id is not None:
+        held = (person_identifier.c.eclipse_id == eclipse_id) & current(person_identifier)
+        named &= person.c.person_id.in_(select(person_identifier.c.person_id).where(held))
+    return named
+
+
+def _by_post(each: Somebody, user: User) -> Somebody:
+    """With what the user's post opens beside."""
+    return replace(each, opens=True, by_post=True) if not each.opens and opening.by_post(user) else each
 
 
 def by_ids(session: Session, user: User, today: date, ids: Collection[str]) -> list[Somebody]:
     """Those of these records that are in the user's scope, each for itself, sealed ones too: for merging alone."""
     condition = seen_by(user, today, sealed=True) & facts.among(session, person.c.person_id, ids)
-    return _somebodies(session, condition)
+    found = _somebodies(session, condition, opens=opening.opens_unasked(user, today))
+    return [_by_post(each, user) for each in found]
 
 
 def meant(session: Session, *, person_id: str | None = None, eclipse_id: str | None = None) -> str | None:
-    """Whose id this is, in scope or not: only for the audit of a refusal."""
-    if person_id is not None:
-        found = session.scalar(select(person.c.person_id).where(person.c.person_id == person_id))
-    else:
-        named = (person_identifier.c.eclipse_id == eclipse_id, current(person_identifier))
-        found = session.scalar(select(person_identifier.c.person_id).where(*named))
-    return found and (merges.kept_instead_of(session, found) or found)
+    """Whose id this is, in scope or not: only for the audit of a refusal. One SELECT, whoever it names or nobody."""
+    if person_id is None and eclipse_id is None:
+        return None
+    into = select(person_merge.c.into_person_id).where(
+        person_merge.c.from_person_id == person.c.person_id, current(person_merge)
+    )
+    kept = func.coalesce(into.scalar_subquery(), person.c.person_id)
+    found: str | None = session.scalar(select(kept).where(_named(person_id, None if person_id else eclipse_id)))
+    return found
 
 
-def _bonds(session: Session, user: User, today: date, known_at: datetime | None) -> Bonds:
-    return merges.bonds(session, seen=seen_by(user, today, sealed=True), known_at=known_at)
+def _bonds(
+    session: Session, user: User, today: date, known_at: datetime | None, opens: ColumnElement[bool] = NONE
+) -> Bonds:
+    return merges.bonds(session, seen=seen_by(user, today, sealed=True), opens=opens, known_at=known_at)
 
 
 def _united(found: list[Somebody], bonds: Bonds) -> list[Somebody]:
@@ -156,12 +208,17 @@ def _united(found: list[Somebody], bonds: Bonds) -> list[Somebody]:
             merged=bonds.merged.get(each.person_id, ()),
             sealed=(sealed := each.sealed or each.person_id in bonds.sealed),
             restricted=each.restricted or sealed or each.person_id in bonds.restricted,
+            opens=each.opens and each.person_id not in bonds.closed,
         )
         for each in found
     ]
 
 
-def _somebodies(session: Session, condition: ColumnElement[bool], limit: int | None = None) -> list[Somebody]:
+def _somebodies(
+    session: Session, condition: ColumnElement[bool], limit: int | None = None, *,
+    opens: ColumnElement[bool] = NONE, outside: ColumnElement[bool] = NONE,
+) -> list[Somebody]:  # fmt: skip
+    """People, each record for itself, with what `opens` of those restricted and which lie `outside` the caseload."""
     eclipse_id = (
         select(person_identifier.c.eclipse_id)
         .where(person_identifier.c.person_id == person.c.person_id, current(person_identifier))
@@ -169,12 +226,17 @@ def _somebodies(session: Session, condition: ColumnElement[bool], limit: int | N
         .limit(1)
         .scalar_subquery()
     )
-    query = select(person.c.person_id, eclipse_id, person.c.restricted, person.c.sealed_at).where(condition)
+    open_ = or_(not_(person.c.restricted), opens)
+    query = select(person.c.person_id, eclipse_id, person.c.restricted, person.c.sealed_at, open_, outside)
+    query = query.where(condition)
     rows = session.execute(query.order_by(person.c.person_id).limit(limit))
     return [
-        Somebody(person_id, known_as, restricted or sealed_at is not None, sealed=sealed_at is not None)
-        for person_id, known_as, restricted, sealed_at in rows
-    ]
+        Somebody(
+            person_id, known_as, restricted or sealed_at is not None, bool(open_),
+            outside_caseload=bool(outside), sealed=sealed_at is not None,
+        )
+        for person_id, known_as, restricted, sealed_at, open_, outside in rows
+    ]  # fmt: skip
 
 
 def ids_by_eclipse(session: Session, eclipse_ids: Collection[str] | None = None) -> dict[str, str]:
