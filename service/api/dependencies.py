@@ -1,33 +1,30 @@
 """The request boundary: who asks, may they, in which transaction, as of when; and the audit of it."""
 
-import hashlib
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 
-import orjson
-from fastapi import Depends, Header, Query, Request, Response
+from fastapi import Depends, Header, Request
+from prometheus_client import Counter
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from service.api.bodies import Day, Moment
-from service.api.described import route_of
-from service.api.identity import Subject, Verifier
+from service.api.asked import access_reason, nothing_said
+from service.api.identity import Verifier
+from service.api.kept import Kept
 from service.domain.access import Permission, User
 from service.domain.dates import london_day
-from service.domain.viewpoint import Viewpoint
-from service.errors import Busy, KeyMissing, KeyReused, NotPermitted, NotSignedIn, Refused, Unprocessable
+from service.domain.subject import Subject
+from service.errors import Busy, NotPermitted, NotSignedIn
+from service.operations import looks, signing_in
 from service.readers.mapping import CodeMap
-from service.store import audit, keys, users
-from service.store.engine import Clock, reading, writing
-from service.store.keys import Answer
-from service.writers.tracker_json import dump
+from service.store import admission, audit, users
+from service.store.engine import Clock, Writing, reading, writing
 
 T = TypeVar("T")
-EARLIEST = date(1990, 1, 1)
-LOOK_AHEAD = timedelta(days=366)
 LOOKS = 3
+ALERTS = Counter("los_alerts", "Alerts raised in the audit", ["kind"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +36,7 @@ class Door:
     verifier: Verifier
     codes: CodeMap
     schema: str | None
+    kept: Kept = field(default_factory=Kept)
 
 
 def the_door(request: Request) -> Door:
@@ -61,17 +59,40 @@ def caller(door: TheDoor, authorization: Annotated[str | None, Header(include_in
 Caller = Annotated[Subject, Depends(caller)]
 
 
-def admitted(session: Session, subject: Subject, permission: Permission, request: Request) -> User:
+def admitted(session: Session, subject: Subject, permission: Permission, request: Request, *, at: datetime) -> User:
     """Whom the token speaks for, if they have an account with this permission."""
-    user = users.user_by_subject(session, subject.issuer, subject.subject)
+    found = admission.user_by_subject(session, subject, at=at)
+    user = found.user
     if user is None:
+        request.state.turned_away = (subject, found.refused)
         raise NotSignedIn
     request.state.user_id = user.user_id
+    request.state.signs_in = None if found.used else subject
     request.state.permission = permission
-    session.info[audit.REQUEST_ID] = request.state.request_id
+    serving(session, request)
     if not user.may(permission):
         raise NotPermitted
     return user
+
+
+def writes(write: Writing, subject: Subject, permission: Permission, request: Request) -> User:
+    """As `admitted`, in a write transaction, which also notes the first use of a token."""
+    user = admitted(write.session, subject, permission, request, at=write.now)
+    signed_in(write.session, request, at=write.now)
+    return user
+
+
+def signed_in(session: Session, request: Request, *, at: datetime) -> None:
+    """Note the first use of the request's token, unless it has been noted."""
+    subject = request.state.signs_in
+    if subject is not None:
+        signing_in.sign_in(session, subject, user_id=request.state.user_id, at=at)
+
+
+def serving(session: Session, request: Request) -> None:
+    """Let every entry that this session adds say which request it serves, and why its caller looks."""
+    session.info[audit.REQUEST_ID] = request.state.request_id
+    session.info[audit.REASON] = getattr(request.state, "reason", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +102,34 @@ class Act:
     session: Session
     user: User
     now: datetime
+    reason: str | None = None
 
 
-def acting(permission: Permission, *, sight: bool = False) -> Any:
-    """Depends: a write transaction for a user with this permission. `sight`: it changes who may see what."""
+def acting(permission: Permission, *, sight: bool = False, reasoned: bool = False) -> Any:
+    """Depends: a write transaction for a user with this permission.
 
-    def begin(request: Request, door: TheDoor, subject: Caller) -> Iterator[Act]:
+    `sight`: it changes who may see what. `reasoned`: it is about one person, and the caller may say why.
+    """
+    why = access_reason if reasoned else nothing_said
+
+    def begin(
+        request: Request, door: TheDoor, subject: Caller, reason: Annotated[str | None, Depends(why)]
+    ) -> Iterator[Act]:
+        request.state.reason = reason
         with writing(door.engine, door.clock, sight=sight) as write:
-            yield Act(write.session, admitted(write.session, subject, permission, request), write.now)
+            yield Act(write.session, writes(write, subject, permission, request), write.now, reason)
 
     return Depends(begin, scope="function")
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a read is given: a snapshot, the user, and now."""
+    """What a read is given: a snapshot, the user, now, and why they look."""
 
     session: Session
     user: User
     now: datetime
+    reason: str | None = None
 
     @property
     def today(self) -> date:
@@ -115,125 +145,76 @@ class Look:
     subject: Subject
     permission: Permission
     request: Request
+    reason: str | None = None
 
     def at(
         self, act: str, compute: Callable[[Seen], tuple[T, Collection[str]]], *, person_id: str | None = None,
-        intake: bool = False,
+        one: bool = False, intake: bool = False,
     ) -> T:  # fmt: skip
-        """What `compute` gives, once it is in the audit. Starts again when access changed meanwhile."""
+        """What `compute` gives, once it is in the audit. Starts again when access changed meanwhile.
+
+        `person_id`: whose record is opened; `one`: that of the one whom `compute` found.
+        """
         for _ in range(LOOKS):
-            now = self.door.clock()
             with reading(self.door.engine, intake=intake) as session:
-                user = admitted(session, self.subject, self.permission, self.request)
-                value, people = compute(Seen(session, user, now))
-            with writing(self.door.engine, self.door.clock) as write:
-                write.session.info[audit.REQUEST_ID] = self.request.state.request_id
-                if users.access_version(write.session) != user.access_version:
-                    continue
-                detail = {"path": self.request.url.path, "seen": len(people)}
-                audit.note(
-                    write.session, act, by=user.user_id, at=write.now, person_id=person_id, people=people, detail=detail
-                )
-            return value
+                seen = self.admitted(session)
+                value, people = compute(seen)
+            opened = next(iter(people), None) if one else person_id
+            if self.noted(act, seen.user, people, person_id=opened):
+                return value
         raise Busy(retry_after=1)
+
+    def admitted(self, session: Session) -> Seen:
+        """What a read on this snapshot is given. Raises NotSignedIn and NotPermitted."""
+        now = self.door.clock()
+        user = admitted(session, self.subject, self.permission, self.request, at=now)
+        return Seen(session, user, now, self.reason)
+
+    def noted(self, act: str, user: User, people: Collection[str], *, person_id: str | None = None) -> bool:
+        """Commit the audit entry of what is about to be shown; False when access changed since `user` was read."""
+        with writing(self.door.engine, self.door.clock) as write:
+            serving(write.session, self.request)
+            if users.access_version(write.session) != user.access_version:
+                return False
+            signed_in(write.session, self.request, at=write.now)
+            self._note(write, act, user, people, person_id=person_id)
+        return True
+
+    def again(self, act: str, people: Collection[str], stands: Callable[[Seen], bool]) -> bool:
+        """Commit the audit entry of showing once more what was computed before; False where `stands` says it may not.
+
+        Admitted and found unchanged in the transaction that notes it, so nothing is believed from one look to the next.
+        """
+        with writing(self.door.engine, self.door.clock) as write:
+            user = writes(write, self.subject, self.permission, self.request)
+            if not stands(Seen(write.session, user, write.now, self.reason)):
+                return False
+            self._note(write, act, user, people)
+        return True
+
+    def _note(
+        self, write: Writing, act: str, user: User, people: Collection[str], *, person_id: str | None = None
+    ) -> None:
+        told = looks.note(
+            write.session, act, by=user, at=write.now, person_id=person_id, people=people,
+            detail={"path": self.request.url.path},
+        )  # fmt: skip
+        if told:
+            ALERTS.labels("bulk_reading").inc()
 
     def intake(self, do: Callable[[Act], T]) -> T:
         """What `do` gives in a long write transaction, one intake at a time."""
         with writing(self.door.engine, self.door.clock, intake=True) as write:
-            user = admitted(write.session, self.subject, self.permission, self.request)
-            return do(Act(write.session, user, write.now))
+            user = writes(write, self.subject, self.permission, self.request)
+            return do(Act(write.session, user, write.now, self.reason))
 
 
-def looking(permission: Permission) -> Any:
-    """Depends: an audited read for a user with this permission."""
+def looking(permission: Permission, *, reasoned: bool = False) -> Any:
+    """Depends: an audited read for a user with this permission. `reasoned`: of one person; the caller may say why."""
+    why = access_reason if reasoned else nothing_said
 
-    def begin(request: Request, door: TheDoor, subject: Caller) -> Look:
-        return Look(door, subject, permission, request)
+    def begin(request: Request, door: TheDoor, subject: Caller, reason: Annotated[str | None, Depends(why)]) -> Look:
+        request.state.reason = reason
+        return Look(door, subject, permission, request, reason)
 
     return Depends(begin)
-
-
-def denied(request: Request, refused: Refused) -> None:
-    """Note a refusal of somebody signed in, in a short transaction of its own."""
-    user_id = getattr(request.state, "user_id", None)
-    if user_id is None:
-        return
-    door = the_door(request)
-    with writing(door.engine, door.clock) as write:
-        write.session.info[audit.REQUEST_ID] = request.state.request_id
-        note_denied(write.session, request, refused, at=write.now)
-
-
-def note_denied(session: Session, request: Request, refused: Refused, *, at: datetime) -> None:
-    """Note a refusal of somebody signed in, in the transaction given."""
-    permission = str(request.state.permission)
-    detail = {"method": request.method, "route": route_of(request.scope), "permission": permission}
-    audit.note(
-        session, "denied", by=request.state.user_id, at=at, outcome=refused.code, detail=detail, person_id=refused.about
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """The viewpoint as asked for; what was not said is now."""
-
-    as_at: date | None
-    known_at: datetime | None
-
-    def at(self, now: datetime) -> Viewpoint:
-        """The viewpoint at `now`."""
-        today = london_day(now)
-        if self.known_at is not None and self.known_at > now:
-            raise Unprocessable(("known_at", "in_future", "a moment up to now"))
-        if self.known_at is not None and london_day(self.known_at) <= EARLIEST:
-            raise Unprocessable(("known_at", "out_of_range", "a moment after 1 January 1990"))
-        if self.as_at is not None and not EARLIEST <= self.as_at <= today + LOOK_AHEAD:
-            raise Unprocessable(("as_at", "out_of_range", "from 1990-01-01 to a year ahead"))
-        return Viewpoint(self.as_at or today, self.known_at.astimezone(UTC) if self.known_at else now)
-
-
-def viewpoint(
-    as_at: Annotated[Day | None, Query(description="London date the clocks are read at; today when left out")] = None,
-    known_at: Annotated[
-        Moment | None, Query(description="What was known by this moment (with offset); now when left out")
-    ] = None,
-) -> View:
-    """`as_at` and `known_at` of a read."""
-    return View(as_at, known_at)
-
-
-AskedView = Annotated[View, Depends(viewpoint)]
-
-
-def idempotency_key(
-    idempotency_key: Annotated[
-        str | None,
-        Header(max_length=200, min_length=1, description="Yours, one per entry; a retry with it is safe for 7 days"),
-    ] = None,
-) -> str:
-    """The key of a POST that creates."""
-    if idempotency_key is None:
-        raise KeyMissing
-    return idempotency_key
-
-
-Key = Annotated[str, Depends(idempotency_key)]
-
-
-def once(act: Act, key: str, asked: object, do: Callable[[], object], *, status: int = 201) -> Response:
-    """Do it once per key. The same body gets the same answer again, byte for byte; another body is refused."""
-    given = keep_once(act, key, asked, do, status=status)
-    return Response(given.body, given.status, media_type="application/json")
-
-
-def keep_once(act: Act, key: str, asked: object, do: Callable[[], object], *, status: int = 201) -> Answer:
-    """As `once`, giving the kept answer."""
-    digest = hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
-    kept = keys.answered(act.session, act.user.user_id, key, at=act.now)
-    if kept is not None:
-        if kept.request_sha256 != digest:
-            raise KeyReused
-        return kept
-    fresh = Answer(digest, status, dump(do()))
-    keys.keep(act.session, act.user.user_id, key, fresh, at=act.now)
-    return fresh

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import insert, select
@@ -12,7 +13,26 @@ from sqlmodel import Session
 from service.store.schema import audit_entry, audit_people
 from service.store.types import new_id
 
-REQUEST_ID = "request_id"  # in `session.info`: the request boundary says which request a session serves
+# In `session.info`: the request boundary says which request a session serves, and why its caller looks.
+REQUEST_ID, REASON = "request_id", "reason"
+# Acts after which an answer computed before is as good as ever.
+CHANGES_NOTHING = frozenset({"denied", "sign_in", "sign_in.refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleSet:
+    """Whom a look showed, by content: the same people in any order are one set."""
+
+    digest: str
+    listed: str
+    count: int
+
+
+def set_of(people: Collection[str]) -> PeopleSet:
+    """The set that these people are."""
+    ids = sorted(set(people))
+    listed = json.dumps(ids)
+    return PeopleSet(hashlib.sha256(listed.encode()).hexdigest(), listed, len(ids))
 
 
 def note(
@@ -22,12 +42,22 @@ def note(
     by: str,
     at: datetime,
     person_id: str | None = None,
-    people: Collection[str] | None = None,
+    people: Collection[str] | PeopleSet | None = None,
     outcome: str = "done",
     detail: Mapping[str, object] | None = None,
+    changes: bool | None = None,
+    reason: str | None = None,
 ) -> str:
-    """Add an entry and return its id. `detail` holds ids, codes and counts, never what a fact says."""
+    """Add an entry and return its id. `detail` holds ids, codes and counts, never what a fact says.
+
+    `changes`: whether an answer computed before may differ now; where it is left out, the act says it. `reason`: why,
+    where the act itself asks for it; else what the caller said of the request.
+    """
     audit_id = new_id(at)
+    if people is not None and not isinstance(people, PeopleSet):
+        people = set_of(people)
+    if people is not None:
+        _kept(session, people)
     session.execute(
         insert(audit_entry).values(
             audit_id=audit_id,
@@ -35,26 +65,29 @@ def note(
             by_user=by,
             act=act,
             person_id=person_id,
-            people_set=None if people is None else _people_set(session, people),
+            people_set=people.digest if people else None,
             outcome=outcome,
             request_id=session.info.get(REQUEST_ID),
             detail=json.dumps(detail or {}, sort_keys=True, default=str),
+            reason=reason or session.info.get(REASON),
+            seen=people.count if people else None,
+            changes=changes_something(act) if changes is None else changes,
         )
     )
     return audit_id
 
 
-def _people_set(session: Session, people: Collection[str]) -> str:
-    listed = json.dumps(sorted(people))
-    digest = hashlib.sha256(listed.encode()).hexdigest()
-    held = session.scalar(select(audit_people.c.people_set).where(audit_people.c.people_set == digest))
-    if held is None:
-        _insert_once(session, digest, listed)
-    return digest
+def changes_something(act: str) -> bool:
+    """Whether an answer computed before such an act may differ after it."""
+    return act not in CHANGES_NOTHING and not act.startswith(("read.", "alert."))
 
 
-def _insert_once(session: Session, digest: str, listed: str) -> None:
-    if session.get_bind().dialect.name == "sqlite":
-        session.execute(insert(audit_people).values(people_set=digest, people=listed).prefix_with("OR IGNORE"))
+def _kept(session: Session, people: PeopleSet) -> None:
+    """Keep a set that is not kept yet."""
+    if session.scalar(select(audit_people.c.people_set).where(audit_people.c.people_set == people.digest)):
         return
-    session.execute(postgresql_insert(audit_people).values(people_set=digest, people=listed).on_conflict_do_nothing())
+    row = {"people_set": people.digest, "people": people.listed}
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(insert(audit_people).values(**row).prefix_with("OR IGNORE"))
+        return
+    session.execute(postgresql_insert(audit_people).values(**row).on_conflict_do_nothing())

@@ -30,7 +30,7 @@ def test_an_entry_says_who_did_what_when_to_whom(session: Session) -> None:
     assert entry._mapping == {
         "audit_id": audit_id, "recorded_at": MONDAY, "by_user": "u1", "act": "record.accommodation", "person_id": "p1",
         "people_set": None, "outcome": "done", "request_id": "r1", "detail": '{"kind": "accommodation"}',
-        "reason": None, "seen": None, "changes": False,
+        "reason": None, "seen": None, "changes": True,
     }  # fmt: skip
 
 
@@ -74,3 +74,38 @@ def test_a_write_that_fails_leaves_no_entry(engine: Engine, clock: SetClock) -> 
         raise ValueError("no")
     with reading(engine) as session:
         assert session.execute(select(audit_entry)).first() is None
+
+
+@pytest.mark.parametrize(
+    ("act", "changes"),
+    [
+        ("record.accommodation", True),
+        ("ingest.apply", True),
+        ("user.change", True),
+        ("read.people", False),
+        ("alert.bulk_reading", False),
+        ("denied", False),
+        ("sign_in", False),
+        ("sign_in.refused", False),
+    ],
+)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_an_entry_says_whether_an_answer_computed_before_may_differ(act: str, changes: bool, session: Session) -> None:
+    audit.note(session, act, by="u1", at=MONDAY)
+    assert session.scalar(select(audit_entry.c.changes)) is changes
+
+
+def test_somebody_listed_twice_was_seen_once(session: Session) -> None:
+    audit.note(session, "read.merges", by="u1", at=MONDAY, people=["p2", "p1", "p2"])
+    audit.note(session, "read.merges", by="u1", at=MONDAY, people=["p1", "p2"])
+    rows = session.execute(select(audit_entry.c.people_set, audit_entry.c.seen)).all()
+    assert len(set(rows)) == 1
+    assert rows[0].seen == 2
+
+
+def test_the_reason_of_the_request_stands_unless_the_act_asks_for_one(session: Session) -> None:
+    session.info[audit.REASON] = "Covering for a colleague"
+    audit.note(session, "read.person", by="u1", at=MONDAY)
+    audit.note(session, "user.sign_out", by="u1", at=MONDAY, reason="Has left")
+    said = {row.act: row.reason for row in session.execute(select(audit_entry))}
+    assert said == {"read.person": "Covering for a colleague", "user.sign_out": "Has left"}

@@ -1,0 +1,14 @@
+"""How much one account may read within an hour before somebody is told, and before it is refused."""
+
+from datetime import timedelta
+
+# The numbers are our own choice: no authority sets any. A worker answers for some twenty young people and a manager
+# for a team's hundred or so; nobody opens sixty records within an hour for their work, a chair preparing a week of
+# meetings perhaps once a year. Refusing comes far above it, since a refusal may keep somebody from a child in danger.
+WITHIN = timedelta(hours=1)
+OPENED_ALERT = 60
+OPENED_MOST = 200
+# Lists are counted once however often the same one is read, and never refused: the tracker must always be answered.
+# A county of Devon's size has some 1,900 people in the cohorts; twenty times that is no week's work of anybody.
+COUNTY = 1_900
+LISTED_ALERT = 20 * COUNTY
