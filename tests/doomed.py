@@ -12,6 +12,7 @@ import httpx
 import uvicorn
 
 from service.app import create_app
+from service.cli.listening import LIMITS
 from service.settings import Settings
 from tests.conftest import SetClock
 from tests.village import token_of
@@ -40,6 +41,10 @@ class Doomed:
         """The name under which the database knows the process that runs now."""
         return f"{self._name}-{self._lives}"
 
+    def now(self) -> datetime:
+        """What its clock says."""
+        return datetime.now(UTC) - self._shift
+
     def start(self) -> None:
         """Begin a new life."""
         self._lives += 1
@@ -66,6 +71,12 @@ class Doomed:
         """The end of what the process wrote."""
         return self.log.read_text(errors="replace")[-3000:]
 
+    def most_memory(self) -> int:
+        """The most bytes the process has held so far."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return 1024 * int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+
     def client(self, who: str) -> httpx.Client:
         """Calls as one of the village's CAST."""
         headers = {"Authorization": f"Bearer {token_of(self._settings, who, self._clock())}"}
@@ -79,7 +90,7 @@ def serve(listener: socket.socket, settings: Settings, shift: float, life: str, 
         os.dup2(written.fileno(), 1)
         os.dup2(written.fileno(), 2)
     app = create_app(settings, lambda: datetime.now(UTC) - timedelta(seconds=shift))
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_keep_alive=60)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, **LIMITS | {"timeout_keep_alive": 60})
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -4,18 +4,26 @@ import re
 import time
 import uuid
 
+import anyio
 import structlog
+from anyio.to_thread import current_default_thread_limiter
 from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.described import route_of
-from service.api.problems import failed, problem
-from service.errors import NotFound, Refused, TooLarge, Unprocessable
+from service.api.problems import problem, unforeseen
+from service.errors import HeadTooLarge, NotFound, Refused, TooLarge, TooSlow, Unprocessable
 
 SMALL = 2 * 1024 * 1024
 LARGE = 64 * 1024 * 1024
 LARGE_AT = re.compile(r"PUT /v1/ingest/batches/[^/]+/datasets/[^/]+")
 """What is spooled to a file, for those who may send it. All else is read into memory."""
+MOST_AT_ONCE = 400
+LARGEST_HEAD = 16 * 1024
+SMALL_SECONDS = 30.0
+LARGE_SECONDS = 600.0
+PIECE_SECONDS = 20.0
+"""Seconds in which a body has come, and in which a piece of it has."""
 HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -30,8 +38,48 @@ METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"}
 log = structlog.get_logger()
 
 
-class _TooMuch(Exception):
-    """More bytes came than are taken."""
+def a_thread_for_each() -> None:
+    """Let as many requests as may well come at once have a thread. To be called where the event loop runs.
+
+    Whoever holds a transaction needs a thread to go on with it, and would not get one if those who wait for that very
+    transaction, or for its connection, held them all.
+    """
+    current_default_thread_limiter().total_tokens = MOST_AT_ONCE
+
+
+class _Unwanted(Exception):
+    """More bytes came than are taken, or they came too slowly."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.code)
+        self.refused = refused
+
+
+class _Body:
+    """The body of a request on its way in: counted, and waited for no longer than is fair to the others."""
+
+    def __init__(self, receive: Receive, *, large: bool) -> None:
+        self._receive, self._taken, self._whole = receive, 0, False
+        self.most = LARGE if large else SMALL
+        self._until = time.monotonic() + (LARGE_SECONDS if large else SMALL_SECONDS)
+
+    async def take(self) -> Message:
+        """The next piece; once there is no more, whatever the server says next."""
+        if self._whole:
+            return await self._receive()
+        message = await self._piece()
+        self._taken += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._taken > self.most:
+            raise _Unwanted(TooLarge())
+        return message
+
+    async def _piece(self) -> Message:
+        try:
+            with anyio.fail_after(min(PIECE_SECONDS, self._until - time.monotonic())):
+                return await self._receive()
+        except TimeoutError:
+            raise _Unwanted(TooSlow()) from None
 
 
 class Around:
@@ -48,16 +96,7 @@ class Around:
         request_id = str(uuid.uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
         started, status, begun = time.perf_counter(), 500, False
-        most = LARGE if LARGE_AT.fullmatch(f"{scope['method']} {scope['path']}") else SMALL
-        taken = 0
-
-        async def counted() -> Message:
-            nonlocal taken
-            message = await receive()
-            taken += len(message.get("body", b""))
-            if taken > most:
-                raise _TooMuch
-            return message
+        body = _Body(receive, large=LARGE_AT.fullmatch(f"{scope['method']} {scope['path']}") is not None)
 
         async def headed(message: Message) -> None:
             nonlocal status, begun
@@ -67,20 +106,22 @@ class Around:
             await send(message)
 
         try:
-            refused = _unfit(scope, most)
-            await (problem(refused) if refused else self._app)(scope, counted, headed)
-        except _TooMuch:
-            await problem(TooLarge())(scope, receive, headed)
+            refused = _unfit(scope, body.most)
+            await (problem(refused) if refused else self._app)(scope, body.take, headed)
+        except _Unwanted as unwanted:
+            await problem(unwanted.refused)(scope, receive, headed)
         except Exception as error:
             if begun:
                 raise
-            await failed(error)(scope, receive, headed)
+            await unforeseen(error)(scope, receive, headed)
         finally:
             _note(scope, status, time.perf_counter() - started, request_id)
 
 
 def _unfit(scope: Scope, most: int) -> Refused | None:
     """Why a request goes no further: more is announced than is taken, or a NUL, which no id and no code holds."""
+    if _head(scope) > LARGEST_HEAD:
+        return HeadTooLarge()
     if _declared(scope) > most:
         return TooLarge()
     if "\x00" in scope["path"]:
@@ -88,6 +129,12 @@ def _unfit(scope: Scope, most: int) -> Refused | None:
     if b"%00" in scope["query_string"]:
         return Unprocessable(("?", "broken_text", "text without NUL"))
     return None
+
+
+def _head(scope: Scope) -> int:
+    """Bytes of the address and the headers."""
+    named = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+    return named + len(scope["path"]) + len(scope["query_string"])
 
 
 def _declared(scope: Scope) -> int:

@@ -10,11 +10,11 @@ import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from service.errors import Busy, NotFound, Refused
+from service.store.away import away
 
 MEDIA_TYPE = "application/problem+json"
 OURS = re.compile(r"[a-z][a-z0-9_]{0,40}")
@@ -85,6 +85,20 @@ def failed(error: Exception) -> Response:
     return answer(500, "failed", "The service failed; nothing of this request was kept")
 
 
+def unforeseen(error: Exception) -> Response:
+    """What no handler took: the database's, the disk's or the line's fault may be tried again, any other is ours."""
+    return busy(error) if away(error) else failed(error)
+
+
+def busy(error: Exception) -> Response:
+    """The database did not do it: the same request may be sent again."""
+    told = error.__cause__ if isinstance(error, Busy) and error.__cause__ else error
+    told = getattr(told, "orig", None) or told
+    code = getattr(told, "sqlite_errorname", None) or getattr(told, "sqlstate", None)
+    log.warning("database_busy", kind=type(told).__name__, code=code)
+    return problem(error if isinstance(error, Busy) else Busy(retry_after=2))
+
+
 def raced(error: IntegrityError) -> bool:
     """Whether a constraint stopped a write that may be tried again: by its name (PostgreSQL) or columns (SQLite)."""
     told = getattr(error.orig, "diag", None)
@@ -120,12 +134,12 @@ def install(app: FastAPI, denied: Callable[[Request, Refused], None]) -> None:
 
     def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
-        if error.status in (403, 404):
+        if error.status in (401, 403, 404, 429):
             try:
                 denied(request, error)
             except Exception as unaudited:  # whatever the reason: an answer that is not in the audit is not given
-                return busy(request, unaudited)
-        return problem(error)
+                return busy(unaudited)
+        return busy(error) if isinstance(error, Busy) else problem(error)
 
     def invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -141,17 +155,11 @@ def install(app: FastAPI, denied: Callable[[Request, Refused], None]) -> None:
         response.headers.update(error.headers or {})
         return response
 
-    def busy(_request: Request, error: Exception) -> Response:
-        log.warning("database_busy", kind=type(error).__name__)
-        return problem(Busy(retry_after=2))
-
-    def stopped(request: Request, error: Exception) -> Response:
-        assert isinstance(error, IntegrityError)
-        return busy(request, error) if raced(error) else failed(error)
+    def stopped(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, SQLAlchemyError)
+        return busy(error) if isinstance(error, IntegrityError) and raced(error) else unforeseen(error)
 
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
-    app.add_exception_handler(IntegrityError, stopped)
-    for kind in (OperationalError, PoolTimeout):
-        app.add_exception_handler(kind, busy)
+    app.add_exception_handler(SQLAlchemyError, stopped)

@@ -8,6 +8,7 @@ import typer
 
 from service.app import log_as_json
 from service.cli import shell
+from service.cli.listening import LIMITS
 from service.settings import Settings
 
 
@@ -44,9 +45,10 @@ def serve(
     if settings.sqlite and workers > 1:
         raise shell.stop("--workers: SQLite serves one process; set LOS_DATABASE_URL to a PostgreSQL for more")
     _refuse_other_schema(settings)
+    _refuse_carelessness(settings)
     uvicorn.run(
         "service.cli:asgi", factory=True, host=host, port=port or settings.port, workers=workers, access_log=False,
-        log_level="warning", server_header=False, proxy_headers=False,
+        log_level="warning", server_header=False, proxy_headers=False, **LIMITS,
     )  # fmt: skip
 
 
@@ -58,8 +60,27 @@ def _refuse_other_schema(settings: Settings) -> None:
 
     with shell.database(settings) as engine, reading(engine) as session:
         held = schema_revision(session)
-    if held != ScriptDirectory.from_config(shell.alembic(engine)).get_current_head():
-        raise shell.stop("The database has another schema than this version: run `los migrate`")
+    scripts = ScriptDirectory.from_config(shell.alembic(engine))
+    if held == scripts.get_current_head():
+        return
+    if held is None or held in {each.revision for each in scripts.walk_revisions()}:
+        raise shell.stop("The database has an older schema than this version: run `los migrate`")
+    raise shell.stop("The database has a schema that this version does not know: serve with the version that made it")
+
+
+def _refuse_carelessness(settings: Settings) -> None:
+    """An acknowledged write must outlive the machine's power: what would lose it is named."""
+    from service.store.durability import careless
+    from service.store.engine import reading
+
+    with shell.database(settings) as engine, reading(engine) as session:
+        found = ", ".join(careless(session))
+    if not found:
+        return
+    said = f"The database may lose what it has acknowledged; set as documented: {found}"
+    if settings.production:
+        raise shell.stop(said)
+    typer.echo(f"Warning: {said}", err=True)
 
 
 def asgi() -> object:

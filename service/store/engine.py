@@ -1,21 +1,20 @@
 """One way to reach the database: how it is opened, how a write waits its turn, how a read keeps still."""
 
-import fcntl
-import sqlite3
-import threading
-from collections import deque
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
-from service.errors import Busy
+from service.errors import Busy, Refused
+from service.store.away import away
+from service.store.patience import GRACE, Patience, Patient, Silence
+from service.store.turns import turns_of
 
 # One key for all writers of facts. Writers share it; a publication takes it alone, for an instant,
 # so that nothing recorded at or before the moment it fixes can be committed afterwards.
@@ -24,10 +23,11 @@ INTAKE_LOCK = 0x105_0F_51618
 # Whoever answers a request shares it; a change of who may see what takes it alone. So no look that began before a
 # record was restricted can be noted after it.
 SIGHT_LOCK = 0x105_0F_51619
-WRITE_SECONDS = 15
-INTAKE_SECONDS = 300
-TURN_SECONDS = 10
-CONTENDED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+# A transaction that is left open, by a client that died unheard, keeps its locks for so long.
+IDLE_SECONDS = 20
+# Nothing is committed later than this after its moment was read: what is kept is believed on that (store/changes.py).
+LONGEST_SECONDS = 50 * 60
+PATIENCE = Patience()
 
 Clock = Callable[[], datetime]
 
@@ -40,73 +40,60 @@ class Writing:
     now: datetime
 
 
-class _Turns:
-    """First come, first served among threads, and one process at a time through a lock file.
-
-    SQLite's own back-off is unfair: under eight writers some wait for ever.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        self._queue: deque[threading.Event] = deque()
-        self._guard = threading.Lock()
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for the turn, at most TURN_SECONDS, then hold it."""
-        mine = threading.Event()
-        with self._guard:
-            self._queue.append(mine)
-            if self._queue[0] is mine:
-                mine.set()
-        try:
-            if not mine.wait(TURN_SECONDS):
-                raise Busy(retry_after=2)
-            with self._file_lock():
-                yield
-        finally:
-            with self._guard:
-                self._queue.remove(mine)
-                if self._queue:
-                    self._queue[0].set()
-
-    @contextmanager
-    def _file_lock(self) -> Iterator[None]:
-        if self._path is None:
-            yield
-            return
-        with self._path.open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-
-
-_TURNS: dict[str, _Turns] = {}
-_TURNS_GUARD = threading.Lock()
-
-
-def make_engine(url: str, *, pool_size: int = 40) -> Engine:
+def make_engine(url: str, *, pool_size: int = 40, patience: Patience = PATIENCE) -> Engine:
     """An engine for SQLite or PostgreSQL, set so that an acknowledged write is on disk and never lost."""
     if make_url(url).get_backend_name() == "sqlite":
         engine = create_engine(
-            url, pool_size=pool_size, hide_parameters=True, connect_args={"check_same_thread": False}
+            url,
+            pool_size=pool_size,
+            pool_timeout=patience.pool,
+            hide_parameters=True,
+            connect_args={"check_same_thread": False},
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         pool_pre_ping=True,
         hide_parameters=True,
-        pool_timeout=TURN_SECONDS,
+        pool_timeout=patience.pool,
+        execution_options={"los_patience": patience, "los_silence": Silence()},
         connect_args={
-            "connect_timeout": 5,
+            "connect_timeout": patience.connect,
             "tcp_user_timeout": 10_000,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
             # Compiling a tracker's SELECTs takes longer than running them: jit is off.
             "options": "-c jit=off -c timezone=UTC -c synchronous_commit=on"
             " -c idle_in_transaction_session_timeout=60000",
         },
     )
+    _bound(engine, patience)
+    return engine
+
+
+def _bound(engine: Engine, patience: Patience) -> None:
+    """Wait for the server within bounds. Whoever takes a connection without a transaction of ours, as a migration
+    does, waits for ever once the connection has given a sign of life."""
+
+    def connected(_dialect: object, _record: object, cargs: Any, cparams: Any) -> Patient:
+        connection = Patient.connect(*cargs, **cparams)
+        connection.patience = patience.connect
+        return connection
+
+    def taken(connection: Patient, _record: object, _proxy: object) -> None:
+        connection.patience = connection.until = None
+
+    def given_back(connection: Patient | None, _record: object) -> None:
+        if connection is not None:
+            connection.patience, connection.until = patience.ping, None
+
+    event.listen(engine, "do_connect", connected)
+    event.listen(engine, "checkout", taken)
+    event.listen(engine, "checkin", given_back)
 
 
 def _prepare_sqlite(dbapi: object, _record: object) -> None:
@@ -132,15 +119,6 @@ def is_sqlite(engine: Engine) -> bool:
     return engine.dialect.name == "sqlite"
 
 
-def _turns_of(engine: Engine) -> _Turns:
-    key = str(engine.url)
-    with _TURNS_GUARD:
-        if key not in _TURNS:
-            file = engine.url.database
-            _TURNS[key] = _Turns(Path(f"{file}.writer") if file and file != ":memory:" else None)
-        return _TURNS[key]
-
-
 @contextmanager
 def writing(engine: Engine, clock: Clock, *, intake: bool = False, sight: bool = False) -> Iterator[Writing]:
     """One write transaction, committed when the block ends and rolled back when it raises.
@@ -148,21 +126,40 @@ def writing(engine: Engine, clock: Clock, *, intake: bool = False, sight: bool =
     The clock is read once the lock is held, so `recorded_at` follows the order in which readers see commits.
     `intake`: one at a time, and with more time to finish. `sight`: changes who may see what, with nobody looking.
     """
-    with _answering_busy(), _turn(engine), Session(engine, expire_on_commit=False) as session:
+    with _answering_busy(engine), _turn(engine), Session(engine, expire_on_commit=False) as session:
         if is_sqlite(engine):
             session.connection()
         else:
-            seconds = INTAKE_SECONDS if intake else WRITE_SECONDS
-            session.execute(text(f"SET LOCAL statement_timeout = '{seconds}s'"))
+            _bounded(session, intake=intake, idle=IDLE_SECONDS)
             if intake:
-                session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{seconds}s'"))
                 session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INTAKE_LOCK})
             session.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": RECORDING_LOCK})
             if not intake:
                 held = "pg_advisory_xact_lock" if sight else "pg_advisory_xact_lock_shared"
                 session.execute(text(f"SELECT {held}(:key)"), {"key": SIGHT_LOCK})
+        begun = time.monotonic()
         yield Writing(session, clock())
+        if time.monotonic() - begun > LONGEST_SECONDS:
+            raise Busy(retry_after=2)
         session.commit()
+
+
+def _bounded(session: Session, *, intake: bool = False, idle: int | None = None) -> None:
+    """Begin, with an end to how long a statement may take: by the server's clock, and by ours if it has stopped."""
+    begun = time.monotonic()
+    connection = session.connection()
+    options = connection.get_execution_options()
+    patience: Patience = options["los_patience"]
+    seconds = patience.intake if intake else patience.statement
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, Patient)
+    driver.patience, driver.least = seconds + GRACE, patience.least
+    driver.until = None if intake else begun + patience.whole
+    session.execute(text(f"SET LOCAL statement_timeout = '{seconds * 1000:.0f}ms'"))
+    options["los_silence"].broken()
+    if intake or idle:
+        most = seconds if intake else idle
+        session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{most:.0f}s'"))
 
 
 @contextmanager
@@ -171,24 +168,28 @@ def reading(engine: Engine, *, intake: bool = False) -> Iterator[Session]:
 
     `intake`: a large push is read in it, with more time between one SELECT and the next.
     """
-    with _answering_busy():
+    with _answering_busy(engine):
         options = {"los_read": True} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
         still = engine.execution_options(**options)
         with Session(still) as session:
             if not is_sqlite(engine):
+                _bounded(session, intake=intake)
                 session.execute(text("SET TRANSACTION READ ONLY"))
-                session.execute(text(f"SET LOCAL statement_timeout = '{WRITE_SECONDS}s'"))
-                if intake:
-                    session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{INTAKE_SECONDS}s'"))
             yield session
 
 
-def fixed_moment(engine: Engine, clock: Clock) -> datetime:
-    """A `known_at` that stays exact: nothing recorded at or before it can appear afterwards."""
-    with _answering_busy(), _turn(engine), Session(engine) as session:
+def fixed_moment(engine: Engine, clock: Clock, *, patience: float | None = None) -> datetime:
+    """A `known_at` that stays exact: nothing recorded at or before it can appear afterwards.
+
+    Whoever begins to write meanwhile waits too. `patience`: for so many seconds; raises Busy after that.
+    """
+    with _answering_busy(engine), _turn(engine), Session(engine) as session:
         if is_sqlite(engine):
             session.connection()
         else:
+            _bounded(session, intake=True)
+            if patience is not None:
+                session.execute(text(f"SET LOCAL lock_timeout = '{patience * 1000:.0f}ms'"))
             session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": RECORDING_LOCK})
         moment = clock()
         session.rollback()
@@ -200,15 +201,26 @@ def _turn(engine: Engine) -> Iterator[None]:
     if not is_sqlite(engine):
         yield
         return
-    with _turns_of(engine).turn():
+    with turns_of(str(engine.url), engine.url.database).turn():
         yield
 
 
 @contextmanager
-def _answering_busy() -> Iterator[None]:
+def _answering_busy(engine: Engine) -> Iterator[None]:
+    """Busy, whatever it was that kept the database from answering: also when the answer to COMMIT was lost.
+
+    What became of that commit nobody knows; whoever asks again with the same key finds out.
+    """
+    silence: Silence | None = engine.get_execution_options().get("los_silence")
+    if silence is not None:
+        silence.respect(engine.get_execution_options()["los_patience"].connect)
     try:
         yield
-    except OperationalError as error:
-        if isinstance(error.orig, sqlite3.OperationalError) and error.orig.sqlite_errorcode not in CONTENDED:
+    except Refused:
+        raise
+    except Exception as error:
+        if not away(error):
             raise
+        if silence is not None:
+            silence.fell(getattr(error, "orig", None) or error)
         raise Busy(retry_after=2) from error

@@ -1,0 +1,167 @@
+"""Those who send slowly, or too much, or do not read, are not waited for, and nobody else waits because of them."""
+
+import gzip
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from statistics import median
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from service.api import middleware
+from service.cli import listening
+from service.settings import Settings
+from tests.conftest import SetClock
+from tests.doomed import Doomed
+from tests.live import Service, enrolled, serving
+from tests.village import enrol
+
+MIB = 1024 * 1024
+MANY = 50
+FEW = 1.0
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def live(
+    app: FastAPI, engine: Engine, settings: Settings, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
+    """An empty service with little time for anybody."""
+    for name in ("HEAD_SECONDS", "REST_SECONDS", "READING_SECONDS"):
+        monkeypatch.setattr(listening, name, FEW)
+    monkeypatch.setattr(middleware, "SMALL_SECONDS", FEW)
+    with enrolled(app, engine, settings, clock) as service:
+        yield service
+
+
+def connection(url: str) -> socket.socket:
+    address = urlsplit(url)
+    return socket.create_connection((address.hostname, address.port), timeout=20)
+
+
+def ended(end: socket.socket) -> bytes:
+    """What came until the other end was closed."""
+    heard = b""
+    try:
+        while piece := end.recv(65536):
+            heard += piece
+    except ConnectionResetError:
+        pass
+    return heard
+
+
+def dripped(ends: list[socket.socket], drop: bytes, url: str) -> tuple[list[bytes], float, float]:
+    """Send a drop at a time on each until it is closed: what was heard, how long that took, and how long others do."""
+    began, others = time.monotonic(), list[float]()
+    with httpx.Client(base_url=url, trust_env=False) as other:
+        for _ in range(int(FEW * 5)):
+            for end in ends:
+                with suppress(OSError):  # closed already
+                    end.sendall(drop)
+            asked = time.monotonic()
+            assert other.get("/health/ready").status_code == 200
+            others.append(time.monotonic() - asked)
+            time.sleep(0.1)
+        heard = [ended(end) for end in ends]
+    return heard, time.monotonic() - began, median(others)
+
+
+def test_a_head_that_never_ends(live: Service) -> None:
+    with ExitStack() as opened:
+        ends = [opened.enter_context(closing(connection(live.url))) for _ in range(MANY)]
+        for end in ends:
+            end.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        heard, seconds, others = dripped(ends, b"x", live.url)
+    assert (set(heard), seconds < 10, others < 1) == ({b""}, True, True)
+
+
+def test_a_connection_on_which_nothing_is_asked(live: Service) -> None:
+    with closing(connection(live.url)) as end:
+        began = time.monotonic()
+        assert ended(end) == b""
+        assert time.monotonic() - began < 5
+
+
+def test_a_body_that_never_ends(live: Service) -> None:
+    """It is answered, and then the connection is closed on whoever goes on."""
+    head = (
+        f"POST /v1/contacts HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {live.token('head')}\r\n"
+        "Content-Type: application/json\r\nIdempotency-Key: k\r\nContent-Length: 1000\r\n\r\n{"
+    )
+    with ExitStack() as opened:
+        ends = [opened.enter_context(closing(connection(live.url))) for _ in range(MANY)]
+        for end in ends:
+            end.sendall(head.encode())
+        heard, seconds, others = dripped(ends, b" ", live.url)
+    assert {each.split(b"\r\n")[0] for each in heard} == {b"HTTP/1.1 408 Request Timeout"}
+    assert {json.loads(each.rsplit(b"\r\n\r\n")[1])["code"] for each in heard} == {"too_slow"}
+    assert (seconds < 10, others < 1) == (True, True)
+
+
+def test_a_head_that_is_too_long(live: Service) -> None:
+    with closing(connection(live.url)) as end:
+        end.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n")
+        for _ in range(5):
+            end.sendall(b"X-Long: " + b"x" * 4096 + b"\r\n")
+            time.sleep(0.02)
+        assert ended(end)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 431")
+
+
+def test_an_answer_that_nobody_reads(live: Service) -> None:
+    """A whole county's tracker, asked for and left: the connection is closed, and what it held with it."""
+
+    async def endless(scope: Any, _receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(64):
+            await send({"type": "http.response.body", "body": b"x" * MIB, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    with serving(endless) as url, closing(connection(url)) as end:
+        end.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(2 * FEW)
+        assert len(ended(end)) < 64 * MIB
+
+
+def test_too_much_is_refused_at_once_and_not_kept_in_memory(
+    engine: Engine, settings: Settings, clock: SetClock
+) -> None:
+    enrol(engine, settings, clock)
+    server = Doomed("burdened", settings, clock)
+    json_type = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+    bomb = gzip.compress(b"x" * 200 * MIB)
+    packed = {"Content-Type": "text/csv", "Content-Encoding": "gzip"}
+    burdens: list[tuple[str, str, dict[str, Any], set[int]]] = [
+        ("POST", "/v1/contacts", {"content": b" " * 50 * MIB, "headers": json_type}, {413}),
+        ("POST", "/v1/contacts", {"content": (b" " * MIB for _ in range(50)), "headers": json_type}, {413}),
+        ("POST", "/v1/contacts", {"content": b"[" * MIB, "headers": json_type}, {422}),
+        ("POST", "/v1/contacts", {"content": bomb, "headers": json_type | packed | json_type}, {413, 415, 422}),
+        ("PUT", "/v1/ingest/batches/none/datasets/people", {"content": bomb, "headers": packed}, {404, 413}),
+        ("GET", "/v1/people", {"params": [("a", "x")] * 10_000}, {400, 431}),
+    ]
+    try:
+        server.start()
+        with server.client("robot") as client:
+            assert client.get("/health/ready").status_code == 200
+            before, slowest = server.most_memory(), 0.0
+            for method, path, burden, expected in burdens:
+                began = time.monotonic()
+                try:
+                    assert client.request(method, path, **burden).status_code in expected | {403}, path
+                except httpx.TransportError:  # whoever goes on sending may not hear the answer
+                    assert expected == {413}
+                slowest = max(slowest, time.monotonic() - began)
+                print(path, f"{time.monotonic() - began:.2f} s, {(server.most_memory() - before) / MIB:.0f} MiB")
+            held = (server.most_memory() - before) / MIB
+    finally:
+        server.close()
+    print(f"slowest {slowest:.2f} s, {held:.0f} MiB more")
+    assert slowest < 3
+    assert held < 100
