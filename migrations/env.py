@@ -14,6 +14,7 @@ from service.store.schema import METADATA
 from service.store.types import UTCDateTime
 
 MIGRATION_LOCK = 0x105_0F_516A7
+TURN_MILLISECONDS = 600_000
 
 
 def _render(kind: str, item: object, autogenerate: object) -> str | bool:
@@ -24,9 +25,10 @@ def _render(kind: str, item: object, autogenerate: object) -> str | bool:
 
 
 def _run(connection: Connection) -> None:
-    if not is_sqlite(connection.engine):
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
-        connection.commit()
+    """All steps in one transaction, which begins by waiting for its turn: two at once never both take a step, and one
+    that is cut off leaves the schema it found."""
+    if is_sqlite(connection.engine):
+        connection.connection.driver_connection.execute(f"PRAGMA busy_timeout={TURN_MILLISECONDS}")
     context.configure(
         connection=connection,
         target_metadata=METADATA,
@@ -34,12 +36,12 @@ def _run(connection: Connection) -> None:
         render_item=_render,
         compare_type=True,
         transaction_per_migration=False,
+        transactional_ddl=True,  # on SQLite too, as our engine begins its transactions itself
     )
     with context.begin_transaction():
+        if not is_sqlite(connection.engine):
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         context.run_migrations()
-    if not is_sqlite(connection.engine):
-        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
-        connection.commit()
 
 
 def _engine() -> Engine:
@@ -48,4 +50,7 @@ def _engine() -> Engine:
 
 
 with _engine().connect() as connection:
-    _run(connection)
+    try:
+        _run(connection)
+    finally:
+        connection.invalidate()  # neither what was prepared for the old schema nor the long wait is handed on

@@ -357,3 +357,7 @@ def downgrade() -> None:
     op.execute("ALTER TABLE person DROP COLUMN sealed_at")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP FUNCTION closed_once() CASCADE")
+        _postgresql_trigger("person_identifier", "never_changed()")
+        return
+    _sqlite_trigger("person_identifier", "UPDATE")
+    _sqlite_trigger("person_identifier", "DELETE")

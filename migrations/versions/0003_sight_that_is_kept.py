@@ -95,8 +95,8 @@ def _scopes(kinds: tuple[str, ...]) -> None:
 
 def _guard() -> None:
     if op.get_bind().dialect.name == "postgresql":
-        kept = ", ".join(f"'{table}'" for table in ("audit_entry", "audit_people", "audit_link", "erasure"))
-        erased = f"TG_OP = 'DELETE' AND TG_TABLE_NAME NOT IN ({kept}) AND EXISTS (SELECT FROM erasing)"
+        erasable = ", ".join(f"'{table}'" for table in (*ERASABLE, *ERASABLE_NEW))
+        erased = f"TG_OP = 'DELETE' AND TG_TABLE_NAME IN ({erasable}) AND EXISTS (SELECT FROM erasing)"
         _functions(f"IF {erased} THEN RETURN OLD; END IF;")
         for table, settable in CLOSED_ONCE.items():
             arguments = ", ".join(f"'{name}'" for name in settable)
@@ -253,11 +253,17 @@ def upgrade() -> None:
     _table("erasing", _id("erasure_id"), key=("erasure_id",))
     _guard()
     # A record that was restricted before there was a table of it keeps its restriction, and whoever may decide on it.
-    op.execute(
+    # Its id is made up: a restriction is listed by its id to people who may not know whose it is.
+    made_up = "gen_random_uuid()::text"
+    if op.get_bind().dialect.name == "sqlite":
+        sizes = ("4", "2", "2", "2", "6")  # bytes between the dashes of a UUID
+        made_up = "lower(" + " || '-' || ".join(f"hex(randomblob({size}))" for size in sizes) + ")"
+    kept = (
         "INSERT INTO restriction (restriction_id, person_id, restricted_by, reason, recorded_at, audit_id) "
-        "SELECT person_id, person_id, 'migration', 'Restricted before this was recorded', recorded_at, person_id "
+        "SELECT made_up, person_id, 'migration', 'Restricted before this was recorded', recorded_at, person_id "
         "FROM person WHERE restricted"
     )
+    op.execute(kept.replace("made_up", made_up))
 
 
 def downgrade() -> None:
