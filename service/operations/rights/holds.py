@@ -1,0 +1,49 @@
+"""Hold a record for a court, an inquiry or a complaint: nothing of it is erased until somebody else lifts the hold."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session
+
+from service.errors import Conflict, OwnRequest
+from service.operations.rights import officers
+from service.store import audit, erasures
+from service.store.erasures import Hold
+from service.store.rights import Subject
+
+
+def place(session: Session, whom: Subject, *, reason: str, by: str, at: datetime) -> str:
+    """Hold a record from now on; the id of the hold. A second hold for another reason stands beside the first."""
+    reason = officers.because(reason)
+    audit_id = audit.note(
+        session, "rights.hold.place", by=by, at=at, person_id=whom.named, reason=reason, changes=False
+    )
+    return erasures.place(session, whom.named, by=by, reason=reason, at=at, audit_id=audit_id)
+
+
+def lift(session: Session, whom: Subject, *, reason: str, by: str, at: datetime) -> int:
+    """Lift every open hold on somebody; how many. Raises OwnRequest for whoever placed one of them."""
+    reason = officers.because(reason)
+    held = [each for each in erasures.holds(session, whom.ids) if each.superseded_at is None]
+    if not held:
+        raise Conflict(("hold", "none", "somebody with an open legal hold"))
+    if any(each.placed_by == by for each in held):
+        raise OwnRequest
+    ids = [each.legal_hold_id for each in held]
+    audit.note(
+        session, "rights.hold.lift", by=by, at=at, person_id=whom.named, detail={"legal_holds": ids}, reason=reason,
+        changes=False,
+    )  # fmt: skip
+    erasures.lift(session, ids, by=by, reason=reason, at=at)
+    return len(ids)
+
+
+def listed(session: Session, whom: Subject | None, *, reason: str, by: str, at: datetime) -> Sequence[Hold]:
+    """Open holds; of one person, lifted ones too."""
+    found = erasures.holds(session, None if whom is None else whom.ids)
+    people = {each.person_id for each in found}
+    audit.note(
+        session, "read.legal_holds", by=by, at=at, people=people, detail={"holds": len(found)},
+        reason=officers.because(reason),
+    )  # fmt: skip
+    return found
