@@ -1,17 +1,26 @@
 """The weekly tracker: as JSON, CSV or a page."""
 
+from collections.abc import Collection
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from service.api.dependencies import AskedView, Look, Seen, looking
+from service.api.asked import AskedView, View
+from service.api.dependencies import Look, Seen, looking
 from service.api.described import needs, problems
+from service.api.keeping import once_per_change
+from service.api.kept import Answer, AsWanted, digest_of, shown
 from service.api.strict import StrictRoute
+from service.domain import lasting
 from service.domain.access import Permission
 from service.domain.tracker import Tracker
+from service.domain.viewpoint import Viewpoint
 from service.operations import tracker
-from service.operations.tracker import Filters
+from service.operations.tracker import Computed, Filters
+from service.store import changes
+from service.store.changes import Mark
 from service.writers import page, sheets, tracker_json
 
 router = APIRouter(tags=["tracker"], route_class=StrictRoute)
@@ -79,13 +88,36 @@ def filters(
     return Filters(cohort, locality, service, area, team)
 
 
-def written(value: Tracker, form: Format) -> Response:
-    """The tracker in the form asked for."""
+def computed(seen: Seen, held: Answer | None, view: View, asked: Filters, form: Format) -> Answer:
+    """The tracker in the form asked for, with all that must still be so for it to be shown again."""
+    mark = changes.mark(seen.session, at=seen.now)
+    at, live = view.at(seen.now), view == View(None, None)
+    found = _after(seen, held, at) if held and live else None
+    if found is None:
+        found = tracker.computed(seen.session, to=seen.user, view=at, today=seen.today, filters=asked)
     write, media_type = WRITERS[form]
-    headers = (
-        {} if form is Format.HTML else {"Content-Disposition": f'inline; filename="tracker-{value.view.as_at}.{form}"'}
-    )
-    return Response(write(value), headers=headers, media_type=media_type)
+    body = write(found.tracker)
+    named = {} if form is Format.HTML else {"Content-Disposition": f'inline; filename="tracker-{at.as_at}.{form}"'}
+    return Answer(
+        user=seen.user, people=tuple(sorted(found.parts)), mark=mark, today=seen.today, computed_at=seen.now,
+        good_until=_good_until(seen, mark, found.tracker, live=view.known_at is None), body=body,
+        digest=digest_of(body), media_type=media_type, headers=named, basis=found if live else None,
+    )  # fmt: skip
+
+
+def _after(seen: Seen, held: Answer, at: Viewpoint) -> Computed | None:
+    """What was kept, with the news since; None where it says too little of now."""
+    if held.basis is None or not held.stands_for(seen.user, at=seen.now, today=seen.today):
+        return None
+    return tracker.news(seen.session, held.basis, changes.since(seen.session, held.mark), view=at)
+
+
+def _good_until(seen: Seen, mark: Mark, value: Tracker, *, live: bool) -> datetime:
+    """Until when it may be shown again; not at all where somebody recorded after `seen.now` and before the snapshot."""
+    if live and mark.latest is not None and mark.latest > seen.now:
+        return seen.now
+    same = lasting.good_until(value, at=seen.now, live=live)
+    return min(same, changes.emergency_ends(seen.session, seen.user.user_id, at=seen.now) or same)
 
 
 @router.get(
@@ -95,12 +127,14 @@ def written(value: Tracker, form: Format) -> Response:
     | {
         200: {
             "description": "The tracker of your scope",
+            "headers": {"ETag": {"description": "Say it in If-None-Match", "schema": {"type": "string"}}},
             "content": {
                 "application/json": {"schema": {"type": "object"}, "example": EXAMPLE},
                 "text/csv": {"schema": {"type": "string"}},
                 "text/html": {"schema": {"type": "string"}},
             },
-        }
+        },
+        304: {"description": "The answer you have is the answer; this was a look all the same"},
     },
     openapi_extra=needs(Permission.READ_TRACKER),
 )
@@ -108,11 +142,13 @@ def read_tracker(
     look: TrackerReader,
     view: AskedView,
     asked: Annotated[Filters, Depends(filters)],
+    want: AsWanted,
     format: Annotated[Format, Query(description="json, csv or html (a page that prints)")] = Format.JSON,
 ) -> Response:
     """Per cohort n of N, and a row a person that explains itself: facts, limit, authority, arithmetic, way out."""
 
-    def compute(seen: Seen) -> tuple[Tracker, list[str]]:
-        return tracker.weekly(seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, filters=asked)
+    def compute(seen: Seen, held: Answer | None) -> tuple[Answer, Collection[str]]:
+        answer = computed(seen, held, view, asked, format)
+        return answer, answer.people
 
-    return written(look.at("read.tracker", compute), format)
+    return shown(once_per_change(look, "read.tracker", (view, asked, format), want, compute), want)

@@ -190,33 +190,60 @@ def owner_of(facts: Facts, day: date, workers: Mapping[str, Worker]) -> str | No
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one person adds to the tracker. It follows from their facts, the cohorts and what surrounds them alone."""
+
+    person_id: str
+    eclipse_id: str | None
+    restricted: bool
+    findings: tuple[Finding, ...]
+    populations: tuple[str, ...]
+    unseen: Mapping[str, int]
+    missing_since: date | None
+    is_missing: bool
+    card: Card | None
+
+
+def part(facts: Facts, cohorts: Sequence[Cohort], around: Surroundings, *, rows: bool) -> Part:
+    """What this person adds; a card only where there is a row for it."""
+    day = around.view.as_at
+    findings = judge(facts, cohorts, as_at=day, policy=around.policy, supplied=around.supplied)
+    unseen: Mapping[str, int] = {}
+    if around.asked and (topics := campaign.pending(facts, around.asked, day)):
+        findings = campaign.marked(findings, topics)
+        unseen = Counter(campaign.unseen(facts, topics, findings, day, around.policy))
+    if facts.person_id in around.held_people:
+        findings = [replace(finding, flags=(*finding.flags, HELD)) for finding in findings]
+    gone = facts.gone_on(day)
+    groups = {cohort.population.title: cohort.population for cohort in cohorts}
+    episode = facts.missing_on(day) if facts.missing_episodes and not gone else None
+    return Part(
+        facts.person_id, facts.eclipse_id, facts.restricted, tuple(findings),
+        () if gone else tuple(title for title, group in groups.items() if group.includes(facts, day, around.policy)),
+        unseen, episode.started_on if episode else None, bool(episode),
+        card(facts, around) if rows and (findings or episode) else None,
+    )  # fmt: skip
+
+
 def build(people: Iterable[Facts], cohorts: Sequence[Cohort], around: Surroundings, *, rows: bool) -> Tracker:
     """The tracker of these people. `rows` False gives figures only: nobody can be told from it."""
-    day = around.view.as_at
+    return assembled([part(facts, cohorts, around, rows=rows) for facts in people], cohorts, around, rows=rows)
+
+
+def assembled(parts: Iterable[Part], cohorts: Sequence[Cohort], around: Surroundings, *, rows: bool) -> Tracker:
+    """The tracker out of what each person adds to it."""
     population: Counter[str] = Counter()
-    populations = {cohort.population.title: cohort.population for cohort in cohorts}
-    found: dict[str, list[tuple[Facts, Finding]]] = defaultdict(list)
-    missing: list[Facts] = []
+    found: dict[str, list[tuple[Part, Finding]]] = defaultdict(list)
+    missing: list[Part] = []
     unseen: Counter[str] = Counter()
-    for facts in people:
-        findings = judge(facts, cohorts, as_at=day, policy=around.policy, supplied=around.supplied)
-        if around.asked and (topics := campaign.pending(facts, around.asked, day)):
-            findings = campaign.marked(findings, topics)
-            unseen.update(campaign.unseen(facts, topics, findings, day, around.policy))
-        if facts.person_id in around.held_people:
-            findings = [replace(finding, flags=(*finding.flags, HELD)) for finding in findings]
-        for finding in findings:
-            found[finding.cohort].append((facts, finding))
-        if facts.missing_episodes and facts.missing_on(day) and not facts.gone_on(day):
-            missing.append(facts)
-        if not facts.gone_on(day):
-            population.update(
-                title for title, group in populations.items() if group.includes(facts, day, around.policy)
-            )
-    cards: dict[str, Card] = {}
-    for facts in [f for group in found.values() for f, _ in group] + missing if rows else []:
-        if facts.person_id not in cards:
-            cards[facts.person_id] = card(facts, around)
+    for each in parts:
+        population.update(each.populations)
+        unseen.update(each.unseen)
+        for finding in each.findings:
+            found[finding.cohort].append((each, finding))
+        if each.is_missing:
+            missing.append(each)
     unknowns = {
         code: sum(f.state is State.UNKNOWN and f.line not in FEED_STATES for _, f in group)
         for code, group in found.items()
@@ -225,25 +252,24 @@ def build(people: Iterable[Facts], cohorts: Sequence[Cohort], around: Surroundin
     uncollected = unseen + Counter(
         {code: sum(f.line == NOT_YET_COLLECTED for _, f in group) for code, group in found.items()}
     )
-    judged = _Judged(population, unknowns, unsupplied, uncollected, around.supplied, cards)
+    judged = _Judged(population, unknowns, unsupplied, uncollected, around.supplied)
     tables = tuple(_table(cohort, found.get(cohort.code, []), judged) for cohort in cohorts)
-    danger = _danger(found, missing, cards, day) if rows else ()
+    danger = _danger(found, missing) if rows else ()
     return Tracker(around.view, around.scope, around.freshness, around.held, danger, tables)
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """What the tables share: populations by title; unknown, not supplied, not collected by cohort; kinds; cards."""
+    """What the tables share: populations by title; unknown, not supplied, not collected by cohort; kinds."""
 
     population: Mapping[str, int]
     unknowns: Mapping[str, int]
     unsupplied: Mapping[str, int]
     uncollected: Mapping[str, int]
     supplied: frozenset[str]
-    cards: Mapping[str, Card]
 
 
-def _table(cohort: Cohort, found: list[tuple[Facts, Finding]], judged: _Judged) -> Table:
+def _table(cohort: Cohort, found: list[tuple[Part, Finding]], judged: _Judged) -> Table:
     counted = [(f, finding) for f, finding in found if _in_count(cohort, finding)]
     shown = (*cohort.lines, *cohort.beside, *FEED_STATES)
     lines = Counter(finding.line for _, finding in counted)
@@ -261,7 +287,7 @@ def _table(cohort: Cohort, found: list[tuple[Facts, Finding]], judged: _Judged) 
         supplied=cohort.supplied_by(judged.supplied),
         families=_families(counted),
         lines=tuple((line, lines[line]) for line in shown if lines[line]),
-        rows=tuple(Row(judged.cards[f.person_id], finding) for f, finding in ordered if f.person_id in judged.cards),
+        rows=tuple(Row(each.card, finding) for each, finding in ordered if each.card is not None),
     )
 
 
@@ -271,36 +297,34 @@ def _in_count(cohort: Cohort, finding: Finding) -> bool:
     return finding.counts or (cohort.code in _COUNTED_UNKNOWN and finding.state is State.UNKNOWN)
 
 
-def _families(counted: list[tuple[Facts, Finding]]) -> int | None:
+def _families(counted: list[tuple[Part, Finding]]) -> int | None:
     """How many families the children counted are of; a child without a family id is a family of one."""
     if not any("family_group" in finding.extra for _, finding in counted):
         return None
-    return len({finding.extra.get("family_group") or facts.person_id for facts, finding in counted})
+    return len({finding.extra.get("family_group") or each.person_id for each, finding in counted})
 
 
 # Its members are unknown by definition, and are its count (docs/rules.md).
 _COUNTED_UNKNOWN = frozenset({"accommodation_unknown"})
 
 
-def _row_order(facts: Facts, finding: Finding) -> tuple[object, ...]:
-    if facts.restricted:  # last in its state, so that its place tells nothing
+def _row_order(each: Part, finding: Finding) -> tuple[object, ...]:
+    if each.restricted:  # last in its state, so that its place tells nothing
         return (order_key(finding)[0], True, 0, "")
-    return (*order_key(finding), facts.eclipse_id or facts.person_id)
+    return (*order_key(finding), each.eclipse_id or each.person_id)
 
 
-def _danger(
-    found: Mapping[str, list[tuple[Facts, Finding]]], missing: list[Facts], cards: Mapping[str, Card], day: date
-) -> tuple[Danger, ...]:
+def _danger(found: Mapping[str, list[tuple[Part, Finding]]], missing: list[Part]) -> tuple[Danger, ...]:
     cohorts: dict[str, list[str]] = defaultdict(list)
-    everybody: dict[str, Facts] = {facts.person_id: facts for facts in missing}
+    everybody = {each.person_id: each for each in missing}
     for code, group in found.items():
-        for facts, finding in group:
+        for each, finding in group:
             if finding.state is State.DANGER or MISSING_NOW in finding.flags:
-                cohorts[facts.person_id].append(code)
-                everybody[facts.person_id] = facts
-    listed = []
-    for person_id, facts in everybody.items():
-        episode = None if facts.restricted else facts.missing_on(day)
-        codes = () if facts.restricted else tuple(cohorts[person_id])
-        listed.append(Danger(cards[person_id], codes, episode.started_on if episode else None))
+                cohorts[each.person_id].append(code)
+                everybody[each.person_id] = each
+    listed = [
+        Danger(each.card, () if each.restricted else tuple(cohorts[each.person_id]),
+               None if each.restricted else each.missing_since)
+        for each in everybody.values() if each.card is not None
+    ]  # fmt: skip
     return tuple(sorted(listed, key=lambda d: (d.card.restricted, d.missing_since is None, d.card.eclipse_id or "")))

@@ -109,7 +109,7 @@ class Robot:
                 write.session, issuer=settings.oidc_issuer, subject="bench", name="Bench", roles={Role.INTEGRATION},
                 scopes={(ScopeKind.COUNTY, "")}, at=write.now,
             )  # fmt: skip
-        token = identity.mint(settings, "bench", at=datetime.now(UTC), lifetime=timedelta(hours=2))
+        token = identity.mint(settings, "bench", at=datetime.now(UTC), lifetime=timedelta(hours=2), script=True)
         self.client = httpx.Client(
             base_url=url, trust_env=False, timeout=600, headers={"Authorization": f"Bearer {token}"}
         )
