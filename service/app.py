@@ -12,11 +12,13 @@ from alembic.script import ScriptDirectory
 from fastapi import APIRouter, FastAPI
 
 from service.api import (
+    audit,
     campaigns,
     conflicts,
     contacts,
     coverage,
     data_quality,
+    emergency,
     facts,
     health,
     identity,
@@ -25,16 +27,21 @@ from service.api import (
     people,
     policy,
     problems,
+    referrals,
+    restrictions,
     tracker,
     uploads,
     users,
 )
-from service.api.dependencies import Door, denied
+from service.api.denials import denied
+from service.api.dependencies import Door
 from service.api.described import PREFIX
-from service.api.middleware import Around
+from service.api.hosts import Hosts
+from service.api.middleware import Around, a_thread_for_each
 from service.readers import mapping
 from service.settings import Settings
 from service.store.engine import Clock, make_engine
+from service.timers import sealing_on
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 DESCRIPTION = """Who among a council's children and young people needs somebody senior to notice, and by when.
@@ -80,12 +87,19 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
         coverage.router,
         data_quality.router,
         policy.router,
+        referrals.router,
+        emergency.router,
+        restrictions.router,
         users.router,
+        users.tokens_router,
+        audit.router,
     ):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(health.router)
     problems.install(app, denied)
+    if settings.allowed_hosts:
+        app.add_middleware(Hosts, allowed=settings.allowed_hosts)
     app.add_middleware(Around)
     _sign_in(app)
     return app
@@ -104,9 +118,12 @@ def door(settings: Settings, clock: Clock) -> Door:
 
 @asynccontextmanager
 async def _open(app: FastAPI) -> AsyncIterator[None]:
-    """While the process serves; its connections are given back at the end."""
-    yield
-    app.state.door.engine.dispose()
+    """While the process serves the audit is sealed behind it; its connections are given back at the end."""
+    a_thread_for_each()
+    door: Door = app.state.door
+    with sealing_on(door.engine, door.clock):
+        yield
+    door.engine.dispose()
 
 
 def _sign_in(app: FastAPI) -> None:

@@ -53,6 +53,14 @@ class TooLarge(Refused):
     status, code, title = 413, "too_large", "The body is too large"
 
 
+class TooSlow(Refused):
+    status, code, title = 408, "too_slow", "The body came too slowly; nothing was kept"
+
+
+class HeadTooLarge(Refused):
+    status, code, title = 431, "head_too_large", "The address and headers are longer than 16 KiB"
+
+
 class CutShort(Refused):
     status, code, title = 400, "cut_short", "The body ended before its announced length; nothing was kept"
 
@@ -93,6 +101,14 @@ class NeedsManager(Refused):
     status, code, title = 403, "needs_manager", "Taking back danger, or what somebody else said, needs a manager"
 
 
+class ReasonMissing(Refused):
+    status, code, title = 403, "reason_needed", "Say why you look at this record: send Access-Reason"
+
+
+class TooMany(Refused):
+    status, code, title = 429, "too_many", "More records were opened than one account may open in this time"
+
+
 class NothingToApprove(Conflict):
     code, title = "nothing_to_approve", "Nothing here waits for approval"
 
@@ -103,6 +119,22 @@ class OwnPush(Refused):
 
 class NothingHeld(Conflict):
     code, title = "nothing_held", "Nothing of this push waits for a decision"
+
+
+class OwnRequest(Refused):
+    status, code, title = 403, "own_request", "What somebody asked for is decided by somebody else"
+
+
+class NothingToClear(Conflict):
+    code, title = "nothing_to_clear", "Nobody has asked for this restriction to be cleared"
+
+
+class SealedByAdoption(Refused):
+    status, code, title = 403, "sealed_by_adoption", "The record is sealed by adoption; nobody asked for a sealed one"
+
+
+class NothingProposed(Conflict):
+    code, title = "nothing_proposed", "No erasure of this record waits for a decision"
 
 
 class NothingToSettle(Conflict):
@@ -121,9 +153,21 @@ class Busy(Refused):
     status, code, title = 503, "busy", "The database did not answer in time; try again with the same key"
 
 
+class IssuerAway(Refused):
+    status, code, title = 503, "issuer_away", "The keys to check tokens with could not be fetched yet; try again"
+
+
+class Misdirected(Refused):
+    status, code, title = 421, "misdirected", "This service does not answer to that name"
+
+
 class NotReady(Refused):
     status, code, title = 503, "not_ready", "The database has another schema than this version"
 
 
 class SettingsRefused(Exception):
     """A setting that cannot be used. Names the setting, never its value."""
+
+
+class BackupRefused(Exception):
+    """A backup that cannot be taken, read or restored. Says why, and nothing of what is in it."""

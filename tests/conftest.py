@@ -216,7 +216,8 @@ def token_for(engine: Engine, settings: Settings, clock: SetClock) -> TokenFor:
                 worker_ref=worker_ref,
                 at=write.now,
             )
-        return identity.mint(settings, subject, at=clock(), lifetime=timedelta(hours=1))
+        script = role is Role.INTEGRATION
+        return identity.mint(settings, subject, at=clock(), lifetime=timedelta(hours=1), script=script)
 
     return sign_in
 

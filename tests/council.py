@@ -198,7 +198,8 @@ class Council:
     # --- entries ---
 
     def somebody(self, session: Session, eclipse_id: str) -> Somebody:
-        return lookup.somebody(session, to=HEAD, today=london_day(self.clock()), eclipse_id=eclipse_id)
+        today = london_day(self.clock())
+        return lookup.somebody(session, to=HEAD, today=today, eclipse_id=eclipse_id, reason="a story")
 
     def id_of(self, eclipse_id: str) -> str:
         """Our id of a person."""

@@ -15,8 +15,9 @@ from service.store.schema import FACTS, METADATA, audit_entry, person_identifier
 from service.writers.tracker_json import dump, written
 from tests.council import ROBOT, Council
 
-# Who may sign in, what was answered to whom, whom an entry is about: no part of a push.
-_APART = frozenset({"audit_people", "idempotency_key", "deployment", "alembic_version", "access_version"})
+# Who may sign in and did, what was answered to whom, whom an entry is about, what is sealed: no part of a push.
+_APART = frozenset({"audit_people", "audit_link", "idempotency_key", "deployment", "alembic_version", "access_version",
+                    "sign_in"})  # fmt: skip
 _VARIES = frozenset({"recorded_at", "superseded_at", "applied_at", "first_held_at", "by_user", "people_set",
                      "created_by", "recorded_by", "decided_by"})  # fmt: skip
 _STEPS = frozenset({"ingest.open", "ingest.apply", "ingest.approve"})

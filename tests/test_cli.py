@@ -13,14 +13,16 @@ from pathlib import Path
 import httpx
 import pytest
 from click.testing import Result
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from service import cli
 from service.api import identity
 from service.domain.access import Role
 from service.settings import from_environment
-from service.store import users
+from service.store import admission, users
 from service.store.engine import make_engine, reading
+from service.store.schema import audit_entry
 from tests.conftest import ROOT
 
 Los = Callable[..., Result]
@@ -30,6 +32,7 @@ PRODUCTION = {
     "LOS_OIDC_AUDIENCE": "line-of-sight",
     "LOS_JWKS_URL": "https://login.example/tenant/keys",
 }
+FIRST = ("user", "add", "--subject", "a1b2c3", "--name", "Pat Example", "--role", "administrator")
 
 
 @pytest.fixture
@@ -67,7 +70,7 @@ def test_the_last_line_is_a_token_that_holds(los: Los, place: dict[str, str], ro
     subject = identity.verifier_for(settings, clock=lambda: datetime.now(UTC)).verify(token)
     engine = make_engine(settings.database_url)
     with reading(engine) as session:
-        user = users.user_by_subject(session, subject.issuer, subject.subject)
+        user = admission.user_by_subject(session, subject, at=datetime.now(UTC)).user
     engine.dispose()
     assert user is not None
     assert user.roles == {role}
@@ -174,3 +177,70 @@ def test_what_is_served_logs_one_json_object_a_line_and_nothing_of_what_was_aske
     ]  # fmt: skip
     assert b"canary" not in out + err
     assert token.encode() not in out + err
+
+
+def test_the_first_administrator_is_added_in_production_once(los: Los, place: dict[str, str]) -> None:
+    done = los(*FIRST, "--oid", "o-1", **PRODUCTION)
+    assert done.exit_code == 0, done.output
+    again = los(*FIRST, **PRODUCTION)
+    assert (again.exit_code, "a1b2c3" in again.output, "already" in again.stderr) == (1, False, True)
+    listed = los("user", "list", **PRODUCTION)
+    assert (listed.exit_code, listed.stdout) == (0, "Pat Example\tadministrator\tactive\n")
+    engine = make_engine(place["LOS_DATABASE_URL"])
+    with reading(engine) as session:
+        (account,) = [each for each, _, _ in users.everyone(session)]
+        entries = session.execute(select(audit_entry).order_by(audit_entry.c.audit_id)).all()
+    engine.dispose()
+    assert (account.issuer, account.subject, account.oid) == (PRODUCTION["LOS_OIDC_ISSUER"], "a1b2c3", "o-1")
+    assert [(e.act, e.by_user) for e in entries] == [("user.add", "los user add"), ("read.users", "los user list")]
+    said = json.loads(entries[0].detail)
+    assert said["user_id"] == account.user_id
+    assert (said["after"]["roles"], said["after"]["scopes"]) == (["administrator"], ["own:"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        pytest.param({"--role": "king"}, "--role", id="no such role"),
+        pytest.param({"--role": "team_manager"}, "--scope", id="a role whose scope needs a code"),
+        pytest.param({"--scope": "kingdom"}, "--scope", id="no such scope"),
+        pytest.param({"--scope": "team"}, "scopes", id="a team without its code"),
+        pytest.param({"--scope": "team:zq_nowhere"}, "scopes", id="a team nobody knows"),
+        pytest.param({"--issuer": "https://other.example"}, "--issuer", id="an issuer whose tokens are not taken"),
+        pytest.param({"--subject": "a1b2c3 "}, "--subject", id="a space"),
+        pytest.param({"--name": ""}, "--name", id="no name"),
+        pytest.param({"--oid": "o\n1"}, "--oid", id="a line end"),
+    ],
+)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_an_account_that_could_not_be_used_is_not_added(los: Los, changed: dict[str, str], named: str) -> None:
+    options = dict(zip(FIRST[2::2], FIRST[3::2], strict=True)) | changed
+    done = los("user", "add", *[part for pair in options.items() for part in pair])
+    assert (done.exit_code in (1, 2), done.stdout, named in done.stderr) == (True, "", True)
+    assert "zq_nowhere" not in done.stderr
+    assert los("user", "list").stdout == ""
+
+
+def test_an_account_may_be_given_its_scope(los: Los) -> None:
+    roles = ("--role", "head_of_service", "--role", "chief_officer", "--scope", "county")
+    assert los("user", "add", "--subject", "a1", "--name", "Chris\u202eExample", *roles).exit_code == 2
+    assert los("user", "add", "--subject", "a1", "--name", "Chris Example", *roles).exit_code == 0
+    assert los("user", "list").stdout == "Chris Example\tchief_officer, head_of_service\tactive\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LOS_DEBUG", "canary"), ("LOS_OIDC_ISSUER", "http://canary.example"), ("LOS_ALLOWED_HOSTS", "*.canary"),
+        ("LOS_JWKS_URL", "https://169.254.169.254/canary"), ("LOS_DATABASE_URL", "postgresql://canary@db.example/los"),
+        ("LOS_DATABASE_URL", ""), ("LOS_OIDC_AUDIENCE", ""), ("LOS_BACKUP_KEY_FILE", "/nowhere/canary"),
+        ("DEBUG", "canary"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("command", ["serve", "migrate"])
+def test_production_does_not_start_with(los: Los, command: str, name: str, value: str) -> None:
+    done = los(command, **(PRODUCTION | {name: value}))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"Refused to start: {name}: ")
+    assert "canary" not in done.output

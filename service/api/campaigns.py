@@ -6,8 +6,9 @@ from fastapi import APIRouter, Path, Response
 from pydantic import ConfigDict, Field, StrictBool
 
 from service.api.bodies import About, Code, Reasoned, one_person
-from service.api.dependencies import Act, Key, Look, Seen, acting, looking, once
+from service.api.dependencies import Act, Look, Seen, acting, looking
 from service.api.described import needs, problems, shows
+from service.api.once import Key, once
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
 from service.domain.campaign import TOPICS, Answer, Figures
@@ -19,6 +20,7 @@ from service.writers.tracker_json import dump
 
 router = APIRouter(prefix="/campaigns", tags=["first load"], route_class=StrictRoute)
 Runner = Annotated[Act, acting(Permission.RUN_CAMPAIGN)]
+Answerer = Annotated[Act, acting(Permission.UPLOAD_SHEET, reasoned=True)]
 CampaignId = Annotated[str, Path(max_length=36)]
 
 REASON = "Where care leavers live comes from four spreadsheets"
@@ -167,9 +169,7 @@ def read_campaign(campaign_id: CampaignId, look: Annotated[Look, looking(Permiss
     | shows({"person_id": "01738b11-2f00-7c44-8e21-0c1e7d9a4f10", "answer": "cannot_be_found_out"}, status=201),
     openapi_extra=needs(Permission.UPLOAD_SHEET),
 )
-def answer(
-    campaign_id: CampaignId, body: AnswerBody, act: Annotated[Act, acting(Permission.UPLOAD_SHEET)], key: Key
-) -> Response:
+def answer(campaign_id: CampaignId, body: AnswerBody, act: Answerer, key: Key) -> Response:
     """Nothing to record, or cannot be found out. The newest answer counts, and a fact beats any answer."""
     one_person(body)
 

@@ -8,10 +8,12 @@ import orjson
 from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field
 
+from service.api.asked import AskedView
 from service.api.bodies import Code, Id, Reasoned
-from service.api.dependencies import Act, AskedView, Key, Look, Seen, acting, looking, once
+from service.api.dependencies import Act, Look, Seen, acting, looking
 from service.api.described import needs, problems, shows
 from service.api.facts import IfMatch
+from service.api.once import Key, once
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
 from service.domain.facts import KINDS
@@ -22,7 +24,7 @@ from service.writers import words
 from service.writers.tracker_json import dump
 
 router = APIRouter(tags=["conflicts"], route_class=StrictRoute)
-Settler = Annotated[Act, acting(Permission.SETTLE_CONFLICT)]
+Settler = Annotated[Act, acting(Permission.SETTLE_CONFLICT, reasoned=True)]
 
 FACT_ID, OTHER_ID = "01738f2c-7e10-7a31-9d2b-3f2f0a5c1b77", "01738f2c-9a01-7c40-8a17-5b1c2d3e4f50"
 VERSION_ID = "01738f2c-7e10-7b02-8c11-0d1e2f3a4b5c"
@@ -158,7 +160,7 @@ def _shown(row: Row) -> dict[str, Any]:
     openapi_extra=needs(Permission.READ_CONFLICTS),
 )
 def read_conflicts(
-    look: Annotated[Look, looking(Permission.READ_CONFLICTS)],
+    look: Annotated[Look, looking(Permission.READ_CONFLICTS, reasoned=True)],
     view: AskedView,
     kind: Annotated[str | None, Query(max_length=40, description="One kind of fact")] = None,
     team: Annotated[str | None, Query(max_length=60, description="People of one team, by its code")] = None,
@@ -169,7 +171,7 @@ def read_conflicts(
     """Danger first, then the longest open. `question`: which side is right, or whether two facts are one."""
 
     def compute(seen: Seen) -> tuple[bytes, tuple[str, ...]]:
-        asked = Asked(_known_kind(kind) if kind else None, team, person_id, _place(cursor), limit)
+        asked = Asked(_known_kind(kind) if kind else None, team, person_id, _place(cursor), limit, seen.reason)
         page = conflicts.listed(seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, asked=asked)
         body = {"count": page.count, "conflicts": list(map(_shown, page.rows)), "next": _cursor(page.after)}
         return dump(body), page.people

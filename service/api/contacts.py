@@ -8,9 +8,12 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import ConfigDict, Field, StrictStr, ValidationError, WrapValidator
 
+from service.api.asked import AskedView
 from service.api.bodies import About, Moment, Strict, fact_from, of_fact, one_person
-from service.api.dependencies import Act, AskedView, Key, Look, Seen, acting, keep_once, looking, note_denied, once
+from service.api.denials import note_denied
+from service.api.dependencies import Act, Look, Seen, acting, looking
 from service.api.described import needs, problems, shows
+from service.api.once import Key, keep_once, once
 from service.api.problems import fields_of, problem
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
@@ -24,8 +27,8 @@ from service.writers import words
 from service.writers.tracker_json import dump
 
 router = APIRouter(tags=["contacts"], route_class=StrictRoute)
-ContactRecorder = Annotated[Act, acting(Permission.LOG_CONTACT)]
-PersonReader = Annotated[Look, looking(Permission.READ_PERSON)]
+ContactRecorder = Annotated[Act, acting(Permission.LOG_CONTACT, reasoned=True)]
+PersonReader = Annotated[Look, looking(Permission.READ_PERSON, reasoned=True)]
 
 LONGEST_KEY = 200
 _Contact = of_fact(Contact, "ContactFields")
@@ -108,7 +111,7 @@ def _log(act: Act, body: ContactBody) -> dict[str, Any]:
         found = faults(replace(new.accommodation, started_on=day), at=act.now)
         if found:
             raise Unprocessable(*[(f"accommodation.{name}", code, allowed) for name, code, allowed in found])
-    return shown(contacts.log(act.session, new, by=act.user, at=act.now))
+    return shown(contacts.log(act.session, new, by=act.user, at=act.now, why=act.reason))
 
 
 def shown(logged: Logged) -> dict[str, Any]:
@@ -148,7 +151,7 @@ def _answer(act: Act, item: KeyedContact | Unfit, request: Request) -> dict[str,
         with act.session.begin_nested():
             kept = keep_once(act, item.idempotency_key, asked, lambda: _log(act, item))
     except Refused as refused:
-        if refused.status in (403, 404):
+        if refused.status in (403, 404, 429):
             note_denied(act.session, request, refused, at=act.now)
         return _refusal(item.idempotency_key, refused)
     return {"idempotency_key": item.idempotency_key, "status": kept.status, "body": orjson.loads(kept.body)}
@@ -176,7 +179,7 @@ def read_contacts(
     def compute(seen: Seen) -> tuple[bytes, list[str]]:
         found, listed, etags = people.contacts(
             seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, person_id=person_id,
-            before=before, limit=limit,
+            before=before, limit=limit, reason=seen.reason,
         )  # fmt: skip
         body = {
             "person_id": found.person_id,

@@ -12,12 +12,15 @@ MEANINGS = {
     401: "No valid token",
     403: "Your role does not have this function",
     404: "Nothing here that you may see",
+    408: "The body came too slowly; nothing was kept",
     409: "Clashes with what is held",
     412: "Changed since you read it",
     413: "Too large",
     415: "A content encoding that is not taken",
     422: "Some fields cannot be accepted",
     428: "If-Match is missing",
+    429: "Too many records opened; wait as long as Retry-After says",
+    431: "The address and headers are longer than 16 KiB",
     503: "The database did not answer in time; try again with the same key",
 }
 PROBLEM = {
@@ -41,7 +44,7 @@ PROBLEM = {
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problem responses of an operation; those of every protected one are added."""
-    wanted = sorted({400, 401, 403, 413, 422, 503, *statuses})
+    wanted = sorted({400, 401, 403, 408, 413, 422, 429, 431, 503, *statuses})
     return {
         status: {"description": MEANINGS[status], "content": {MEDIA_TYPE: {"schema": PROBLEM}}} for status in wanted
     }

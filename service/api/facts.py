@@ -7,8 +7,9 @@ from fastapi import APIRouter, Header, Path, Response
 
 from service.api.bodies import About, Approval, Reasoned, Sure, example_of, fact_from, of_fact, one_person
 from service.api.contacts import ENTERED
-from service.api.dependencies import Act, Key, acting, once
+from service.api.dependencies import Act, acting
 from service.api.described import needs, problems, shows
+from service.api.once import Key, once
 from service.api.strict import StrictRoute
 from service.domain.access import RECORDED_UNDER, Permission
 from service.domain.dates import london_day
@@ -30,6 +31,9 @@ PATHS = {
     "permanence_plan": "permanence-plans",
     "cla_review": "cla-reviews",
 }
+Corrector = Annotated[Act, acting(Permission.CORRECT_FACT, reasoned=True)]
+Withdrawer = Annotated[Act, acting(Permission.WITHDRAW_FACT, reasoned=True)]
+Approver = Annotated[Act, acting(Permission.APPROVE_FACT, reasoned=True)]
 FactId = Annotated[str, Path(max_length=36, description="The fact's id")]
 IfMatch = Annotated[str | None, Header(max_length=80, description="The etag the fact had when you read it")]
 
@@ -48,7 +52,10 @@ def _create(act: Act, noun: _Noun, body: Any) -> object:
     one_person(body)
     new = fact_from(noun.kind, body)
     today = london_day(act.now)
-    person = somebody(act.session, to=act.user, today=today, person_id=body.person_id, eclipse_id=body.eclipse_id)
+    person = somebody(
+        act.session, to=act.user, today=today, person_id=body.person_id, eclipse_id=body.eclipse_id,
+        reason=act.reason, writing=True,
+    )  # fmt: skip
     return entries.enter(act.session, new, person=person, by=act.user, at=act.now, confidence=body.confidence)
 
 
@@ -91,9 +98,7 @@ def _add(router: APIRouter, noun: _Noun) -> None:
         responses=problems(404, 412, 428) | shows(shown),
         openapi_extra=needs(Permission.CORRECT_FACT),
     )
-    def correct(
-        fact_id: FactId, body: put_body, act: Annotated[Act, acting(Permission.CORRECT_FACT)], if_match: IfMatch = None
-    ) -> Response:
+    def correct(fact_id: FactId, body: put_body, act: Corrector, if_match: IfMatch = None) -> Response:
         """Give the whole fact as it should read, with a reason. Better news waits for a second person."""
         return _correct(act, noun, fact_id, body, if_match)
 
@@ -104,7 +109,7 @@ def _add(router: APIRouter, noun: _Noun) -> None:
         responses=problems(404, 409) | shows(shown | {"counts": "withdrawn"}),
         openapi_extra=needs(Permission.WITHDRAW_FACT),
     )
-    def withdraw(fact_id: FactId, body: Reasoned, act: Annotated[Act, acting(Permission.WITHDRAW_FACT)]) -> Response:
+    def withdraw(fact_id: FactId, body: Reasoned, act: Withdrawer) -> Response:
         """Take it out of the file; the audit keeps it, and information governance is told."""
         return _answer(entries.withdraw(act.session, kind, fact_id, by=act.user, at=act.now, reason=body.reason))
 
@@ -121,7 +126,7 @@ def _add_create(router: APIRouter, noun: _Noun, new_body: Any, shown: dict[str, 
         responses=problems(404) | shows(shown, status=201),
         openapi_extra=needs(noun.permission),
     )
-    def record(body: new_body, act: Annotated[Act, acting(noun.permission)], key: Key) -> Response:
+    def record(body: new_body, act: Annotated[Act, acting(noun.permission, reasoned=True)], key: Key) -> Response:
         """Worse news counts at once; better news waits until somebody else approves it (`counts` says which)."""
         return once(act, key, [noun.path, body.model_dump()], lambda: _create(act, noun, body))
 
@@ -134,13 +139,11 @@ def _add_approve(router: APIRouter, noun: _Noun, shown: dict[str, Any]) -> None:
         responses=problems(404, 409, 412) | shows(shown),
         openapi_extra=needs(Permission.APPROVE_FACT),
     )
-    def approve(
-        fact_id: FactId, body: Approval, act: Annotated[Act, acting(Permission.APPROVE_FACT)], if_match: IfMatch = None
-    ) -> Response:
+    def approve(fact_id: FactId, body: Approval, act: Approver, if_match: IfMatch = None) -> Response:
         """The second person: what waits counts from now. Never one's own entry."""
         done = entries.approve(
             act.session, noun.kind.kind, fact_id, by=act.user, at=act.now, reason=body.reason,
-            if_match=if_match and if_match.strip('"'),
+            if_match=if_match and if_match.strip('"'), why=act.reason,
         )  # fmt: skip
         return _answer(done)
 

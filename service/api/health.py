@@ -6,7 +6,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.api.dependencies import Door, TheDoor
 from service.api.described import problems, shows
-from service.errors import Busy, NotReady
+from service.errors import Busy, IssuerAway, NotReady
+from service.operations import sealing
 from service.operations.intake import feeds
 from service.operations.intake.feeds import Feeds
 from service.store.engine import reading
@@ -22,14 +23,15 @@ EXAMPLE_METRIC = 'los_requests_total{method="GET",route="/v1/tracker",status="20
 
 
 @router.get("/health/live", summary="Whether the process lives", responses=shows({"status": "live"}))
-def live() -> Response:
-    """Answers as long as the process does."""
+async def live() -> Response:
+    """Answers as long as the process does, also while every thread waits for the database."""
     return Response(dump({"status": "live"}), media_type="application/json")
 
 
 @router.get("/health/ready", summary="Whether it can serve", responses=shows(READY) | {503: problems()[503]})
 def ready(door: TheDoor) -> Response:
-    """Answers 503 when the database does not, or has another schema than this version.
+    """Answers 503 when the database does not, or has another schema than this version, or while the issuer's keys
+    have never been fetched: `code` says which.
 
     A stale or held feed is said and is no reason to be taken out of service.
     """
@@ -37,6 +39,8 @@ def ready(door: TheDoor) -> Response:
         revision = schema_revision(session)
         if revision != door.schema:
             raise NotReady
+        if not door.verifier.ready():
+            raise IssuerAway
         found = feeds.clock(session, at=door.clock())
     body = {
         "status": "ready",
@@ -58,14 +62,22 @@ def metrics(door: TheDoor) -> Response:
 
 
 def _of_feeds(door: Door) -> bytes:
-    """The gauges of the feeds; nothing where the database does not answer, so that the scrape does."""
+    """The gauges of feeds and audit; nothing where the database does not answer, so that the scrape does."""
     try:
         with reading(door.engine) as session:
             hurry(session)
-            found = feeds.clock(session, at=door.clock())
+            now = door.clock()
+            found, waits = feeds.clock(session, at=now), sealing.oldest_waits(session, at=now)
     except (Busy, SQLAlchemyError):
         return b""
-    return generate_latest(_gauges(found))
+    return generate_latest(_gauges(found)) + generate_latest(_unsealed(waits))
+
+
+def _unsealed(seconds: float) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    waits = Gauge("los_audit_unsealed_seconds", "Seconds the oldest audit entry waits for its seal", registry=registry)
+    waits.set(seconds)
+    return registry
 
 
 def _gauges(found: Feeds) -> CollectorRegistry:

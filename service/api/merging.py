@@ -6,8 +6,9 @@ from fastapi import APIRouter, Path, Response
 from pydantic import ConfigDict, Field, StrictBool
 
 from service.api.bodies import About, Id, Reasoned
-from service.api.dependencies import Act, Key, Look, Seen, acting, looking, once
+from service.api.dependencies import Act, Look, Seen, acting, looking
 from service.api.described import needs, problems, shows
+from service.api.once import Key, once
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
 from service.errors import Unprocessable
@@ -17,7 +18,7 @@ from service.store.merges import Merge
 from service.writers.tracker_json import dump
 
 router = APIRouter(prefix="/people", tags=["people"], route_class=StrictRoute)
-Merger = Annotated[Act, acting(Permission.MERGE_PEOPLE)]
+Merger = Annotated[Act, acting(Permission.MERGE_PEOPLE, reasoned=True)]
 
 KEPT, OTHER = "01738b11-2f00-7c44-8e21-0c1e7d9a4f10", "01738b11-2f00-7c44-8e21-0c1e7d9a4f11"
 ASKED: dict[str, Any] = {

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
+from service.api.asked import AskedView
 from service.api.bodies import Id, Strict
-from service.api.dependencies import AskedView, Look, Seen, looking
+from service.api.dependencies import Look, Seen, looking
 from service.api.described import needs, problems, shows
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
@@ -20,6 +21,8 @@ from service.writers import words
 from service.writers.tracker_json import dump
 
 router = APIRouter(tags=["people"], route_class=StrictRoute)
+PersonReader = Annotated[Look, looking(Permission.READ_PERSON, reasoned=True)]
+TimelineReader = Annotated[Look, looking(Permission.READ_TIMELINE, reasoned=True)]
 PersonId = Annotated[str, Path(max_length=36)]
 CARD = {"person_id": "01738b11-2f00-7c44-8e21-0c1e7d9a4f10", "eclipse_id": "EDGE-004", "name": "Rowan Demo-Ashford",
         "age": 19, "restricted": False}  # fmt: skip
@@ -33,7 +36,8 @@ class LookUp(Strict):
     eclipse_id: Id = Field(description="Eclipse's id", examples=["EDGE-004"])
 
 
-def _listed(card: Card) -> dict[str, Any]:
+def listed(card: Card) -> dict[str, Any]:
+    """A card as lists and look-ups show it."""
     placed = {"locality": card.locality, "service": card.service, "team": card.team, "owner": card.owner}
     return words.person(card) | placed | {"last_contact": words.last_contact(card)}
 
@@ -54,7 +58,7 @@ def _whole(whole: Whole) -> bytes:
     }
     return dump(
         {
-            "person": _listed(whole.card),
+            "person": listed(whole.card),
             "facts": facts,
             "proposed": [words.fact(each, private=True) for each in whole.facts.proposed],
             "clocks": [_clock(each) for each in whole.clocks],
@@ -82,13 +86,13 @@ def read_people(
     cursor: Annotated[str | None, Query(max_length=36, description="`next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
-    """A page at a time. A restricted person of your scope is one blank row, counted."""
+    """A page at a time. A restricted person of your scope is one blank row, counted, at the end of the last page."""
 
     def compute(seen: Seen) -> tuple[bytes, tuple[str, ...]]:
         page = people.page(
             seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, after=cursor, limit=limit
         )  # fmt: skip
-        return dump({"people": [_listed(card) for card in page.cards], "next": page.after}), page.people
+        return dump({"people": [listed(card) for card in page.cards], "next": page.after}), page.people
 
     return Response(look.at("read.people", compute), media_type="application/json")
 
@@ -99,16 +103,17 @@ def read_people(
     responses=problems(404) | shows(CARD),
     openapi_extra=needs(Permission.READ_PERSON),
 )
-def look_up(body: LookUp, look: Annotated[Look, looking(Permission.READ_PERSON)], view: AskedView) -> Response:
+def look_up(body: LookUp, look: PersonReader, view: AskedView) -> Response:
     """The person's card, if in your scope."""
 
     def compute(seen: Seen) -> tuple[bytes, list[str]]:
         whole = people.one(
-            seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, eclipse_id=body.eclipse_id
+            seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, eclipse_id=body.eclipse_id,
+            reason=seen.reason,
         )  # fmt: skip
-        return dump(_listed(whole.card)), [whole.facts.person_id]
+        return dump(listed(whole.card)), [whole.facts.person_id]
 
-    return Response(look.at("read.lookup", compute), media_type="application/json")
+    return Response(look.at("read.lookup", compute, one=True), media_type="application/json")
 
 
 @router.get(
@@ -117,13 +122,14 @@ def look_up(body: LookUp, look: Annotated[Look, looking(Permission.READ_PERSON)]
     responses=problems(404) | shows(WHOLE),
     openapi_extra=needs(Permission.READ_PERSON),
 )
-def read_person(
-    person_id: PersonId, look: Annotated[Look, looking(Permission.READ_PERSON)], view: AskedView
-) -> Response:
+def read_person(person_id: PersonId, look: PersonReader, view: AskedView) -> Response:
     """What stands, what waits for a second person, every clock that runs, and the etag a correction of a fact needs."""
 
     def compute(seen: Seen) -> tuple[bytes, list[str]]:
-        whole = people.one(seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, person_id=person_id)
+        whole = people.one(
+            seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, person_id=person_id,
+            reason=seen.reason,
+        )  # fmt: skip
         return _whole(whole), [whole.facts.person_id]
 
     return Response(look.at("read.person", compute, person_id=person_id), media_type="application/json")
@@ -135,14 +141,13 @@ def read_person(
     responses=problems(404) | shows({"person_id": CARD["person_id"], "events": []}),
     openapi_extra=needs(Permission.READ_TIMELINE),
 )
-def read_timeline(
-    person_id: PersonId, look: Annotated[Look, looking(Permission.READ_TIMELINE)], view: AskedView
-) -> Response:
+def read_timeline(person_id: PersonId, look: TimelineReader, view: AskedView) -> Response:
     """Every version of every fact, in the order we learnt them, those since superseded included."""
 
     def compute(seen: Seen) -> tuple[bytes, list[str]]:
         found, events = people.timeline(
-            seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, person_id=person_id
+            seen.session, to=seen.user, view=view.at(seen.now), today=seen.today, person_id=person_id,
+            reason=seen.reason,
         )  # fmt: skip
         return dump({"person_id": found.person_id, "events": [_event(each) for each in events]}), [found.person_id]
 

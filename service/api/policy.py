@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
 
-from service.api.dependencies import AskedView, Look, Seen, looking
+from service.api.asked import AskedView
+from service.api.dependencies import Look, Seen, looking
 from service.api.described import needs, problems, shows
 from service.api.strict import StrictRoute
 from service.domain.access import Permission

@@ -117,7 +117,7 @@ def receiving(permission: Permission) -> Any:
     async def receive(request: Request, door: TheDoor, subject: Caller) -> AsyncIterator[Content]:
         def admit() -> None:
             with reading(door.engine) as session:
-                admitted(session, subject, permission, request)
+                admitted(session, subject, permission, request, at=door.clock())
 
         await run_sync(admit)
         encoding = request.headers.get("content-encoding", "").strip().lower()

@@ -3,15 +3,20 @@
 import typer
 from sqlalchemy.exc import OperationalError
 
-from service.cli import demonstration, serving
+from service.cli import accounts, audit, backup, demonstration, grants, retention, rights, serving
 from service.cli.serving import asgi
 from service.errors import Busy
 
 __all__ = ["app", "asgi", "main"]
 
 app = typer.Typer(help="Line of Sight", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-for command in (serving.migrate, serving.serve, demonstration.demo, demonstration.token):
+for command in (serving.migrate, serving.serve, demonstration.demo, demonstration.token, backup.backup,
+                backup.verify_backup, backup.restore, grants.grants, rights.subject_access):
     app.command()(command)
+app.add_typer(accounts.app, name="user")
+app.add_typer(retention.retention, name="retention")
+app.add_typer(retention.hold, name="hold")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

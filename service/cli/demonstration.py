@@ -84,7 +84,9 @@ def token(
     try:
         with shell.database(settings) as engine, writing(engine, utc_now) as write:
             name, subject = _account(write.session, settings, Role(role), user, at=write.now)
-        minted = identity.mint(settings, subject, at=utc_now(), lifetime=TOKEN_LIFE)
+        minted = identity.mint(
+            settings, subject, at=utc_now(), lifetime=TOKEN_LIFE, script=role == Role.INTEGRATION
+        )  # fmt: skip
     except SettingsRefused as refused:
         raise shell.stop(str(refused)) from None
     except Refused as refused:

@@ -35,6 +35,7 @@ class Asked:
     person_id: str | None = None
     after: Place | None = None
     limit: int = 100
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ def _in_dispute(
     """People of whose facts more than one version may speak, and those versions: a SELECT each, one a kind."""
     kinds = [asked.kind] if asked.kind else list(KINDS)
     if asked.person_id is not None:
-        one = somebody(session, to=to, today=today, person_id=asked.person_id, known_at=view.known_at)
+        one = somebody(
+            session, to=to, today=today, person_id=asked.person_id, known_at=view.known_at, reason=asked.reason
+        )  # fmt: skip
         return [replace(one, restricted=False)], facts.of_people(session, kinds, one.ids, view)
     disputed = settlements.disputed(session, kinds, view.known_at)
     whom = people.those(session, to, today, {person_id for _, person_id in disputed}, view.known_at)

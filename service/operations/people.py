@@ -22,8 +22,6 @@ from service.operations.standing import ALL, of_people, surroundings
 from service.store import facts, people
 from service.store.people import Somebody
 
-# A page ends on somebody who is not restricted, since its end is where the next begins and goes out as `next`.
-ROOM = 50
 LISTED = ("person", "responsibility", "allocation", "care_leaver_status")
 
 
@@ -58,20 +56,22 @@ class Event:
 def page(
     session: Session, *, to: User, view: Viewpoint, today: date, after: str | None = None, limit: int = 100
 ) -> Page:
-    """People in scope in the order of their ids, `limit` at a time. Restricted ones are blank cards, counted."""
+    """People in scope in the order of their ids, `limit` at a time.
+
+    Restricted ones are blank cards, counted, all at the end of the last page: among the others, in the order in which
+    a feed introduced them, their place would tell who they are.
+    """
     if to.sight is not Sight.ROWS:
         raise NotPermitted
     if after is not None and not _may_stand_on(session, to, today, after):
         raise Unprocessable(("cursor", "unknown", "`next` of the page before"))
-    found = people.visible(session, to, today, after=after, limit=limit + ROOM, known_at=view.known_at)
-    end = min(limit, len(found))
-    while end < len(found) and found[end - 1].restricted:
-        end += 1
-    shown = found[:end]
+    found = people.visible(session, to, today, after=after, limit=limit + 1, known_at=view.known_at)
+    shown, more = found[:limit], len(found) > limit
+    if not more:
+        shown += people.redacted(session, to, today, known_at=view.known_at)
     around = surroundings(session, view)
     cards = tuple(card(each, around) for each in of_people(session, shown, view, around.workers, kinds=LISTED))
-    more = shown[-1].person_id if end < len(found) else None
-    return Page(cards, tuple(each.person_id for each in shown), more)
+    return Page(cards, tuple(each.person_id for each in shown), shown[-1].person_id if more else None)
 
 
 def _may_stand_on(session: Session, to: User, today: date, cursor: str) -> bool:
@@ -88,9 +88,12 @@ def one(
     today: date,
     person_id: str | None = None,
     eclipse_id: str | None = None,
+    reason: str | None = None,
 ) -> Whole:
     """One person whole. Whoever may open a restricted record sees it unredacted."""
-    found = somebody(session, to=to, today=today, person_id=person_id, eclipse_id=eclipse_id, known_at=view.known_at)
+    found = somebody(
+        session, to=to, today=today, person_id=person_id, eclipse_id=eclipse_id, known_at=view.known_at, reason=reason
+    )  # fmt: skip
     around = surroundings(session, view)
     versions = facts.of_people(session, ALL, found.ids, view)
     (whole,) = of_people(session, [replace(found, restricted=False)], view, around.workers)
@@ -113,10 +116,10 @@ def _etags(versions: Sequence[Fact]) -> dict[str, str]:
 
 
 def timeline(
-    session: Session, *, to: User, view: Viewpoint, today: date, person_id: str
+    session: Session, *, to: User, view: Viewpoint, today: date, person_id: str, reason: str | None = None
 ) -> tuple[Somebody, list[Event]]:
     """Everything recorded of one person by `known_at`, superseded versions included, in the order we learnt it."""
-    found = somebody(session, to=to, today=today, person_id=person_id, known_at=view.known_at)
+    found = somebody(session, to=to, today=today, person_id=person_id, known_at=view.known_at, reason=reason)
     events = [
         Event(fact, fact.known.recorded_at, superseded_at)
         for kind in KINDS
@@ -128,10 +131,18 @@ def timeline(
 
 
 def contacts(
-    session: Session, *, to: User, view: Viewpoint, today: date, person_id: str, before: datetime | None, limit: int
+    session: Session,
+    *,
+    to: User,
+    view: Viewpoint,
+    today: date,
+    person_id: str,
+    before: datetime | None,
+    limit: int,
+    reason: str | None = None,
 ) -> tuple[Somebody, list[Contact], dict[str, str]]:
     """One person's contacts, newest first, and the etag of each; of two records merged, the contacts of both."""
-    found = somebody(session, to=to, today=today, person_id=person_id, known_at=view.known_at)
+    found = somebody(session, to=to, today=today, person_id=person_id, known_at=view.known_at, reason=reason)
     both = [
         contact for own in found.ids for contact in facts.contacts_of(session, own, view, limit=limit, before=before)
     ]

@@ -38,7 +38,7 @@ def settle(
 
     For better news, never by an author of that reading.
     """
-    person, versions = held(session, kind, fact_id, by=by, at=at)
+    person, versions = held(session, kind, fact_id, by=by, at=at, reason=reason)
     if etag_of(versions) != if_match:
         raise Stale
     conflict = of_one_fact(versions)
@@ -68,7 +68,7 @@ def join(session: Session, kind: str, fact_id: str, same_as: str, *, by: User, a
     What then differs competes, the worse stands, and is a conflict to be settled. Where that is better news than
     either fact was, never by an author of what then stands.
     """
-    person, moving, staying = _two(session, kind, fact_id, same_as, by=by, at=at)
+    person, moving, staying = _two(session, kind, fact_id, same_as, by=by, at=at, reason=reason)
     if any(v.known and v.known.source is Source.API for v in moving):
         raise Conflict(("fact_id", "by_hand", "one of which only feeds speak; `same_as` is the one entered by hand"))
     before = [fact for fact in (stands(moving)[0], stands(staying)[0]) if fact is not None]
@@ -88,7 +88,7 @@ def join(session: Session, kind: str, fact_id: str, same_as: str, *, by: User, a
 
 def apart(session: Session, kind: str, fact_id: str, other: str, *, by: User, at: datetime, reason: str) -> Decided:
     """Two facts are two: they are not listed again while both say what they say now. Both go on counting."""
-    person, one, second = _two(session, kind, fact_id, other, by=by, at=at)
+    person, one, second = _two(session, kind, fact_id, other, by=by, at=at, reason=reason)
     standing, _ = stands(one)
     if standing is None or standing.known is None:
         raise NothingToSettle
@@ -101,12 +101,12 @@ def apart(session: Session, kind: str, fact_id: str, other: str, *, by: User, at
 
 
 def _two(
-    session: Session, kind: str, fact_id: str, other: str, *, by: User, at: datetime
+    session: Session, kind: str, fact_id: str, other: str, *, by: User, at: datetime, reason: str
 ) -> tuple[Somebody, list[Fact], list[Fact]]:
     """Two facts that may be one, of one person whom `by` may open: versions of each, locked in the order of ids."""
     if fact_id == other:
         raise Unprocessable(("fact_id", "same", "two facts"))
-    found = {each: held(session, kind, each, by=by, at=at) for each in sorted((fact_id, other))}
+    found = {each: held(session, kind, each, by=by, at=at, reason=reason) for each in sorted((fact_id, other))}
     (person, one), (whose, second) = found[fact_id], found[other]
     if person.person_id != whose.person_id:
         raise NotFound

@@ -184,7 +184,7 @@ def test_a_move_that_cannot_be_is_refused_with_its_contact(village: Village) -> 
 
 def test_somebody_elses_young_person_is_not_there(village: Village) -> None:
     before = village.audit()
-    for eclipse_id in ("NO1", "EX5", "NOBODY"):
+    for eclipse_id in ("NO1", "CH1", "NOBODY"):
         answer = village.post("adviser", CONTACTS, a_call(eclipse_id=eclipse_id))
         assert answer.status_code == 404
     assert [(e.act, e.outcome) for e in village.noted(before)] == [("denied", "not_found")] * 3
@@ -319,4 +319,4 @@ def test_who_made_a_contact_outlives_its_correction(village: Village) -> None:
 def test_a_duty_worker_logs_for_the_team(village: Village) -> None:
     answer = village.post(Role.DUTY_WORKER, CONTACTS, a_call(eclipse_id="EX2"))
     assert answer.status_code == 201
-    assert village.post(Role.DUTY_WORKER, CONTACTS, a_call(eclipse_id="NO1")).status_code == 404
+    assert village.post(Role.DUTY_WORKER, CONTACTS, a_call(eclipse_id="CH1")).status_code == 404, "another service"

@@ -110,7 +110,7 @@ def test_a_reading_is_audited_with_whom_it_showed(troubled: Village) -> None:
     before = troubled.audit()
     rows(troubled, "manager", code="ends_before_start")
     (entry,) = [each for each in troubled.noted(before) if each.act == "read.data_quality_rows"]
-    assert json.loads(entry.detail)["seen"] == 1
+    assert entry.seen == 1
 
 
 def test_coverage_says_what_is_fed_and_by_whom_and_who_feeds_nothing(village: Village) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from service.api.facts import PATHS
+from service.domain.access import Role, ScopeKind
 from service.store.schema import FACTS
 from tests.village import Village, codes
 
@@ -123,11 +124,13 @@ def test_what_a_feed_said_is_withdrawn_at_its_source(village: Village, kind: str
 def test_out_of_scope_restricted_and_unknown_are_the_same_bytes(village: Village, kind: str) -> None:
     said = SAID[kind][1]
     before, rows = village.audit(), village.held(FACTS[kind])
-    answers = [village.post("manager", address(kind), {"eclipse_id": whom} | said) for whom in ("NO1", "EX5", "NOBODY")]
+    village.tokens["lent"] = village.sign_in(Role.TEAM_MANAGER, scope=ScopeKind.COUNTY)  # and leads no unit
+    asked = [("manager", "NO1"), ("lent", "EX5"), ("manager", "NOBODY"), ("lent", "NOBODY")]
+    answers = [village.post(who, address(kind), {"eclipse_id": whom} | said) for who, whom in asked]
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.content for answer in answers}) == 1
     assert len({tuple(sorted(name for name in answer.headers)) for answer in answers}) == 1
-    assert [entry.outcome for entry in village.noted(before)] == ["not_found"] * 3
+    assert [entry.outcome for entry in village.noted(before)] == ["not_found"] * 4
     assert village.held(FACTS[kind]) == rows
 
 

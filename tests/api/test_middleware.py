@@ -1,11 +1,14 @@
 """Around every request: a size limit, safe headers, a request id, and log lines that name nobody."""
 
+import errno
 import json
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 import structlog
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.app import log_as_json
 from service.operations import tracker
@@ -117,11 +120,36 @@ def test_a_failure_nobody_foresaw_is_a_problem_and_its_line_says_where_not_what(
     assert "canary" not in answer.text + seen.out + seen.err
 
 
-def test_a_database_that_is_busy_asks_to_try_again(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("told", [psycopg.OperationalError("canary"), OSError(errno.ENOSPC, "canary"), None])
+def test_a_database_that_is_busy_asks_to_try_again(
+    village: Village, monkeypatch: pytest.MonkeyPatch, told: Exception | None
+) -> None:
     def clashing(*_: object, **__: object) -> None:
-        raise OperationalError("SELECT canary", {}, ValueError("canary"))
+        raise OperationalError("SELECT canary", {}, told) if told else PoolTimeout("canary")
 
     monkeypatch.setattr(tracker, "weekly", clashing)
     answer = village.get("chief", "/v1/tracker")
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "2")
     assert "canary" not in answer.text
+
+
+def test_a_statement_that_is_wrong_is_not_called_busy(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To try it again would not help: it is answered as the fault of ours that it is."""
+
+    def wrong(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT canary", {}, ValueError("canary"))
+
+    monkeypatch.setattr(tracker, "weekly", wrong)
+    answer = village.get("chief", "/v1/tracker")
+    assert (answer.status_code, answer.json()["code"]) == (500, "failed")
+
+
+def test_a_head_of_more_than_sixteen_kibibytes_is_refused(village: Village) -> None:
+    for request in (
+        {"params": [("a", "x")] * 10_000},
+        {"headers": {"X-Long": "x" * 17_000}},
+        {"headers": {"Authorization": "Bearer " + "x" * 17_000}},
+    ):
+        answer = village.client.get("/v1/people", **request)  # type: ignore[arg-type]
+        assert (answer.status_code, answer.json()["code"]) == (431, "head_too_large")
+    assert village.get("chief", "/v1/people").status_code == 200

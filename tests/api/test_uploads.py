@@ -149,13 +149,15 @@ def test_people_out_of_scope_restricted_and_unknown_look_the_same(village: Villa
     """NO1 is another team's, EX5 is restricted, XX9 does not exist."""
     before = village.held(FACTS["accommodation"])
     rows = [place(who) for who in ("NO1", "EX5", "XX9")]
-    said = sent(village, "manager", written(rows, XLSX_TYPE)).json()
+    said = sent(village, "duty_worker", written(rows, XLSX_TYPE)).json()
     errors = [{name: e[name] for name in ("column", "code", "allowed", "reason")} for e in said["errors"]]
     assert len(errors) == 3
     assert errors[0] == errors[1] == errors[2]
     assert errors[0]["code"] == "person_not_found"
     assert village.held(FACTS["accommodation"]) == before
-    assert sent(village, "head", written([place("EX5")], XLSX_TYPE)).json()["errors"] == []
+    assert sent(village, "manager", written([place("EX5")], XLSX_TYPE)).json()["errors"] == []
+    by_post = sent(village, "head", written([place("EX5")], XLSX_TYPE)).json()["errors"]
+    assert [each["code"] for each in by_post] == ["person_not_found"], "asked why, one sends no sheet"
 
 
 def test_restricted_people_stand_on_no_form(village: Village) -> None:

@@ -13,6 +13,7 @@ from service.demo.edges import EDGES, RESTRICTED
 from service.demo.names import DISTRICTS, OTHER_COUNCILS
 from service.demo.scene import months_after
 from service.domain.access import DEFAULT_SCOPE, WITHOUT_CODE, Role, ScopeKind
+from service.domain.cohorts import BY_CODE
 from service.readers import mapping, profiles
 from tests.demo.extracts import SUMMER, council, day, last, rows
 
@@ -154,10 +155,18 @@ def test_there_is_a_user_for_every_role_within_its_scope() -> None:
     units |= {row["team_id"] for row in last(SUMMER, "teams")}
     workers = {row["worker_id"] for row in last(SUMMER, "workers")}
     for user in users:
-        [(kind, code)] = user.scopes
-        assert ScopeKind(kind) is DEFAULT_SCOPE[Role(user.role)]
-        assert code in units - {""} or (ScopeKind(kind) in WITHOUT_CODE and not code)
+        assert ScopeKind(user.scopes[0][0]) is DEFAULT_SCOPE[Role(user.role)]
+        for kind, code in user.scopes:
+            assert code in units - {""} | BY_CODE.keys() or (ScopeKind(kind) in WITHOUT_CODE and not code)
         assert user.worker_ref is None or user.worker_ref in workers
+
+
+def test_every_source_of_scope_is_there_to_be_seen() -> None:
+    held = {ScopeKind(kind) for user in council(SUMMER).users for kind, _ in user.scopes}
+    assert held == set(ScopeKind)
+    acts = {entry.act: entry for night in council(SUMMER).nights for entry in night.entries_before}
+    assert acts["referral"].body["to"] in {user.name for user in council(SUMMER).users}
+    assert acts["emergency"].by in {user.name for user in council(SUMMER).users if user.role == "duty_worker"}
 
 
 def test_ten_times_the_size_keeps_each_edge_person_once() -> None:

@@ -12,8 +12,8 @@ from service.demo.edges import EDGES, RESTRICTED
 from service.demo.replay import NotEmpty, replay
 from service.domain.access import Role, ScopeKind, User
 from service.domain.viewpoint import Viewpoint
-from service.errors import NotFound
-from service.operations import conflicts, merging
+from service.errors import NotFound, ReasonMissing
+from service.operations import conflicts, merging, restrictions
 from service.operations.first_load import campaigns, progress
 from service.operations.intake import coverage, data_quality
 from service.operations.lookup import somebody
@@ -28,6 +28,9 @@ AS_AT = date(2020, 7, 31)
 NOW = datetime(2020, 7, 31, 9, tzinfo=UTC)
 DIRECTOR = User("director", "D", frozenset({Role.CHIEF_OFFICER}), frozenset({(ScopeKind.COUNTY, "")}), None, 0)
 ANALYST = User("analyst", "A", frozenset({Role.PERFORMANCE_ANALYST}), DIRECTOR.scopes, None, 0)
+QUALITY = User(
+    "quality", "Q", frozenset({Role.SENIOR_MANAGER_SAFEGUARDING_QA}), frozenset({(ScopeKind.COUNTY, "")}), None, 0
+)
 COUNTS = {
     "unsuitable_accommodation": (7, 430),
     "accommodation_unknown": (2, 430),
@@ -107,6 +110,24 @@ def test_the_council_of_31_july_2020(engine: Engine) -> None:
         "ssd_legal_status": ["table_emptied", "table_shrunk"], "people": ["would_seal"],
     }  # fmt: skip
     what_went_wrong_is_on_a_list(engine)
+    the_restricted_record_opens_to_few(engine)
+
+
+def the_restricted_record_opens_to_few(engine: Engine) -> None:
+    [hidden] = RESTRICTED
+    with reading(engine) as session:
+        [shown] = restrictions.listed(session, to=QUALITY, today=AS_AT)
+        assert not shown.named
+        [allowed] = shown.allowed
+        assert (shown.names[allowed.user_id], shown.clearing) == ("Indy Demo-Ledger", None)
+        reader = User(allowed.user_id, "I", frozenset({Role.CASE_PROGRESSION_MANAGER}), DIRECTOR.scopes, None, 0)
+        for to in (DIRECTOR, reader):
+            opened = somebody(session, to=to, today=AS_AT, eclipse_id=hidden, reason="A complaint to answer")
+            assert opened.eclipse_id == hidden
+        with pytest.raises(ReasonMissing):
+            somebody(session, to=DIRECTOR, today=AS_AT, eclipse_id=hidden)
+        with pytest.raises(NotFound):
+            somebody(session, to=QUALITY, today=AS_AT, eclipse_id=hidden, reason="A complaint to answer")
 
 
 def what_went_wrong_is_on_a_list(engine: Engine) -> None:

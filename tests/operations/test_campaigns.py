@@ -171,7 +171,7 @@ def test_a_reader_sees_the_people_of_their_scope_and_restricted_ones_blank(counc
     assert (figures.figures.people, figures.lists) == (3, {})
     assert figures.counts["outstanding"] == 3
     with pytest.raises(NotFound):
-        answered(council, campaign, "P1", Answer.CANNOT_BE_FOUND_OUT)
+        answered(council, campaign, "P1", Answer.CANNOT_BE_FOUND_OUT, by=COURT)
     with reading(council.engine) as session:
         _, cards = progress.outstanding(session, campaign.campaign_id, to=MANAGER, at=council.clock())
     assert cards == []

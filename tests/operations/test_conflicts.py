@@ -193,10 +193,11 @@ def test_a_restricted_person_is_a_blank_row_at_the_end(council: Council) -> None
         (False, False, False), (True, True, True),
     ]  # fmt: skip
     assert rows[1].etags == {}
-    whole = the_one(council, to=HEAD, person_id=council.id_of("P1"))
-    assert whole.conflict is not None, "who may open the record sees it whole, by its id"
+    for to, reason in ((HEAD, "A complaint to answer"), (MANAGER, None)):
+        whole = the_one(council, to=to, person_id=council.id_of("P1"), reason=reason)
+        assert whole.conflict is not None, "who may open the record sees it whole, by its id"
     with pytest.raises(NotFound):
-        listed(council, to=MANAGER, person_id=council.id_of("P1"))
+        listed(council, to=QUALITY, person_id=council.id_of("P1"), reason="A complaint to answer")
 
 
 def test_the_list_costs_as_many_selects_for_many_as_for_one(council: Council) -> None:
@@ -310,7 +311,7 @@ def test_out_of_scope_restricted_and_missing_are_alike(council: Council) -> None
     told.append(refused.value)
     council.restrict("P1")
     with pytest.raises(NotFound) as refused:
-        settle(council, row, "api", by=MANAGER)
+        settle(council, row, "api", by=QUALITY)
     told.append(refused.value)
     with writing(council.engine, council.clock) as write, pytest.raises(NotFound) as refused:
         settling.settle(

@@ -11,7 +11,7 @@ from service.domain.clocks import State
 from service.domain.facts import Unacceptable
 from service.domain.tracker import BLANK
 from service.domain.viewpoint import Viewpoint
-from service.errors import NotFound, NotPermitted, Unprocessable
+from service.errors import NotFound, NotPermitted, ReasonMissing, Unprocessable
 from service.operations import entries, people
 from service.operations.people import Event, Page, Whole
 from service.store import facts
@@ -131,12 +131,15 @@ def test_an_allocation_ends_with_its_worker(council: Council) -> None:
     assert "unallocated" in {clock.cohort for clock in whole.clocks if clock.state is State.OVER}
 
 
-def test_a_restricted_person_is_whole_to_the_head_of_service_only(council: Council) -> None:
+def test_a_restricted_person_is_whole_to_whoever_may_open_the_record(council: Council) -> None:
     council.on("2020-07-31T08:00").restrict("P1")
-    assert one(council, to=HEAD).card.name == "Rowan Demo-Ashford"
-    for to in (ADVISER, MANAGER):
+    for to, reason in ((ADVISER, None), (MANAGER, None), (HEAD, "A complaint to answer")):
+        assert one(council, to=to, reason=reason).card.name == "Rowan Demo-Ashford"
+    with pytest.raises(ReasonMissing):
+        one(council, to=HEAD)
+    for do in (one, timeline):
         with pytest.raises(NotFound):
-            one(council, to=to)
+            do(council, to=somebody_who(Role.DUTY_WORKER, code="exeter_1"), reason="A complaint to answer")
 
 
 def test_somebody_elses_person_is_not_found(council: Council) -> None:

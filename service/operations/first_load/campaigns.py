@@ -49,7 +49,10 @@ def answer(
     """Say of somebody that there is nothing to record, or that it cannot be found out. A fact still beats it."""
     campaign = found(session, campaign_id)
     topic = TOPICS[campaign.topic]
-    whom = somebody(session, to=by, today=london_day(at), person_id=person_id, eclipse_id=eclipse_id)
+    whom = somebody(
+        session, to=by, today=london_day(at), person_id=person_id, eclipse_id=eclipse_id, reason=reason,
+        writing=True,
+    )  # fmt: skip
     if not by.may_record(topic.kind):
         raise NotPermitted
     if campaign.superseded_at is not None:
