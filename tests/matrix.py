@@ -24,6 +24,7 @@ WHY = "Asked by the matrix of roles"
 # record, and asks everybody for a reason.
 REACH = (ScopeKind.DUTY, "care_leavers")
 READER = "reader"
+OF_ANOTHER_KIND = frozenset({"not_permitted"})  # who may send forms in, but not those of accommodation
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ def of_campaign(campaign_id: str) -> Line:
         lambda r: Asked(
             f"/v1/campaigns/{campaign_id}/answers",
             {"eclipse_id": r.eclipse_id, "answer": "cannot_be_found_out", "reason": WHY},
-        )
+        ),
+        refuses=OF_ANOTHER_KIND,
     )
 
 
@@ -193,7 +195,8 @@ def lines(laid: Laid) -> dict[Key, Line]:
         ("POST", "/v1/conflicts/apart"): _conflict("apart", "other_fact_id", lambda _: laid.other_fact),
         ("POST", "/v1/campaigns/{campaign_id}/answers"): of_campaign(laid.campaign_id),
         ("POST", "/v1/uploads/{form}"): Line(
-            lambda r: Asked("/v1/uploads/accommodation", sheet=_place(r)), spoils=1, whole=True, hides_from_posts=True
+            lambda r: Asked("/v1/uploads/accommodation", sheet=_place(r)), spoils=1, whole=True, hides_from_posts=True,
+            refuses=OF_ANOTHER_KIND,
         ),
         ("POST", "/v1/referrals"): _refer(laid.colleague),
         ("POST", "/v1/referrals/{referral_id}/end"): line(
@@ -260,9 +263,9 @@ OF_NOBODY: frozenset[Key] = frozenset({
 })  # fmt: skip
 
 
-def asked(village: Village, who: str, method: str, sent: Asked, key: str) -> httpx.Response:
+def asked(village: Village, who: str, method: str, sent: Asked, key: str, *, why: str = WHY) -> httpx.Response:
     """One request of somebody, under a key of its own, with an If-Match that was never true."""
-    headers = village.headers(who, idempotency_key=key, if_match="x", access_reason=WHY)
+    headers = village.headers(who, idempotency_key=key, if_match="x", **({"access_reason": why} if why else {}))
     if sent.sheet is not None:
         headers["Content-Type"] = "text/csv"
         return village.client.request(method, sent.path, content=sent.sheet, headers=headers)

@@ -37,6 +37,7 @@ ERASABLE = (
     "person_merge", "settlement", "campaign_answer", "campaign_person", "row_issue", "held_change",
 )  # fmt: skip
 ERASABLE_NEW = ("restriction", "allowed", "clearing", "referral", "emergency_access", "legal_hold")
+SCOPE_BY = (("fact_allocation", "worker_ref"), ("fact_responsibility", "team_code"))
 SCOPES = ("own", "team", "duty", "area", "locality", "service", "cohort", "county")
 SCOPES_BEFORE = tuple(each for each in SCOPES if each not in ("duty", "cohort"))
 
@@ -251,6 +252,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_erasure_person_id"), "erasure", ["person_id"])
     _open_index("uq_erasure_open", "erasure", ["person_id"], unique=True)
     _table("erasing", _id("erasure_id"), key=("erasure_id",))
+    for table, column in SCOPE_BY:
+        _open_index(f"ix_{table}_{column}", table, [column], unique=False)
     _guard()
     # A record that was restricted before there was a table of it keeps its restriction, and whoever may decide on it.
     # Its id is made up: a restriction is listed by its id to people who may not know whose it is.
@@ -283,6 +286,8 @@ def downgrade() -> None:
         for table in ERASABLE:
             _sqlite_trigger(table, "DELETE")
     op.drop_table("erasing")
+    for table, column in SCOPE_BY:
+        op.drop_index(f"ix_{table}_{column}", table)
     for index in ("ix_audit_entry_changes", "ix_audit_entry_people_set", "ix_audit_entry_by"):
         op.drop_index(index, "audit_entry")
     for column in ("changes", "seen", "reason"):

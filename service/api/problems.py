@@ -129,6 +129,14 @@ def _allowed(error: Any) -> str:
     return ALLOWED.get(code, "what the documentation says")
 
 
+def methods_at(request: Request) -> str:
+    """The methods that the asked address takes, by the document; the most literal of the patterns it fits counts."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    fit = [path for path in paths if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), request.url.path)]
+    verbs = paths[min(fit, key=lambda path: path.count("{"))] if fit else {}
+    return ", ".join(sorted(verb.upper() for verb in verbs)) or "GET"
+
+
 def install(app: FastAPI, denied: Callable[[Request, Refused], None]) -> None:
     """Let every way a request can end badly end as a problem. `denied` notes refusals in the audit."""
 
@@ -145,7 +153,7 @@ def install(app: FastAPI, denied: Callable[[Request, Refused], None]) -> None:
         assert isinstance(error, RequestValidationError)
         return answer(422, "invalid", "Some fields cannot be accepted", fields_of(error.errors()))
 
-    def http(_request: Request, error: Exception) -> Response:
+    def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         if error.status_code == 404:
             return problem(NotFound())
@@ -153,6 +161,8 @@ def install(app: FastAPI, denied: Callable[[Request, Refused], None]) -> None:
         code, title = titles.get(error.status_code, ("bad_request", "The request cannot be done"))
         response = answer(error.status_code, code, title)
         response.headers.update(error.headers or {})
+        if error.status_code == 405:  # the framework names the methods of the first operation there only
+            response.headers["Allow"] = methods_at(request)
         return response
 
     def stopped(_request: Request, error: Exception) -> Response:

@@ -54,7 +54,7 @@ def log(session: Session, new: NewContact, *, by: User, at: datetime, why: str |
     for fault in mistimed(new.contact, at=at):
         raise (ContactInFuture if fault[1] == "in_future" else ContactTooOld)(fault)
     person, seen = _whom(session, new, by, at, why)
-    ground = scope.ground_of(session, by, london_day(at), person.kept_under)
+    ground = person.ground or scope.ground_of(session, by, london_day(at), person.kept_under)
     entered = [
         entries.enter(
             session, fact, person=person, by=by, at=at, confidence=Confidence.CONFIRMED, act=act, ground=ground

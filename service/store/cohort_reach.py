@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import lru_cache
 
 from sqlalchemy import ColumnElement, Select, Table, and_, false, func, not_, or_, select
 
@@ -30,6 +31,7 @@ def of(code: str, today: date) -> list[Reach]:
     return [_OPEN[basis](today) for basis in RESTS_ON.get(code, ())]
 
 
+@lru_cache(maxsize=64)
 def running(table: Table, today: date) -> ColumnElement[bool]:
     """Spells that stand and cover the day; an end is the last day."""
     started = or_(table.c.started_on.is_(None), table.c.started_on <= today)

@@ -11,6 +11,7 @@ from service.store.cohort_reach import running
 from service.store.record import current
 from service.store.schema import FACTS, person, team, worker
 from service.store.schema_access import allowed, restriction
+from service.store.scope import reaches
 
 # Whose daily work a person is. Anybody else who helps is put on the allow-list by name.
 WORKS = (AllocationRole.SOCIAL_WORKER, AllocationRole.PERSONAL_ADVISER, AllocationRole.IRO, AllocationRole.CP_CHAIR)
@@ -37,8 +38,17 @@ def opens_unasked(user: User, today: date) -> ColumnElement[bool]:
 
     Who opens one of two records that are one person opens both: a restriction of one is on both.
     """
-    people = [_allowed(user), *_worked_with(user, today), *_answered_for(user, today)]
+    people = _opened(user, today)
     return person.c.person_id.in_(union_all(*people, *[merges.one_with(each) for each in people]))
+
+
+def opens_this(user: User, today: date) -> ColumnElement[bool]:
+    """As `opens_unasked`, of the one `person` of the SELECT around it, by that record alone."""
+    return or_(*[reaches(each) for each in _opened(user, today)])
+
+
+def _opened(user: User, today: date) -> list[Select[tuple[str]]]:
+    return [_allowed(user), *_worked_with(user, today), *_answered_for(user, today)]
 
 
 def _allowed(user: User) -> Select[tuple[str]]:

@@ -9,7 +9,8 @@ from sqlmodel import Session
 
 from service.domain.access import User
 from service.domain.viewpoint import Viewpoint
-from service.store import facts, merges, opening
+from service.store import alone, facts, merges, opening
+from service.store.alone import Alone, known_as
 from service.store.merges import Bonds
 from service.store.record import current
 from service.store.schema import person, person_identifier, person_merge
@@ -25,6 +26,7 @@ class Somebody:
     `opens`: whether the reader may open the record; `by_post`: that they may by their post alone, which takes a reason.
     In a list no restricted record opens to anybody: lists get printed.
     `merged`: ids of records that are this person too. `addressed`: the id they were named by, where another is kept.
+    `ground`: by which source of scope the reader has them, where it was asked of them alone.
     """
 
     person_id: str
@@ -36,6 +38,7 @@ class Somebody:
     merged: tuple[str, ...] = ()
     sealed: bool = False
     addressed: str | None = None
+    ground: str | None = None
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -134,7 +137,28 @@ def find(
     """
     if person_id is None and eclipse_id is None:
         raise ValueError("a person is found by an id")
-    condition = seen_by(user, today) & _named(person_id, eclipse_id)
+    named = _named(person_id, eclipse_id)
+    one = alone.find(session, user, today, named)
+    if one is None or not (one.merged or one.ground):
+        return None
+    return _of_merged(session, user, today, named, known_at) if one.merged else _by_itself(one, user)
+
+
+def _by_itself(one: Alone, user: User) -> Somebody | None:
+    if one.sealed:
+        return None
+    found = Somebody(
+        one.person_id, one.eclipse_id, one.restricted, one.opens, outside_caseload=one.outside_caseload,
+        ground=one.ground,
+    )  # fmt: skip
+    return _by_post(found, user)
+
+
+def _of_merged(
+    session: Session, user: User, today: date, naming: ColumnElement[bool], known_at: datetime | None
+) -> Somebody | None:
+    """Whom ids name, where two records are or were one person: what holds of the one holds of the other."""
+    condition = seen_by(user, today) & naming
     opens = opening.opens_unasked(user, today)
     bonds = _bonds(session, user, today, known_at, opens)
     named = next(iter(_somebodies(session, condition, 1, opens=opens, outside=outside_caseload(user, today))), None)
@@ -219,15 +243,8 @@ def _somebodies(
     opens: ColumnElement[bool] = NONE, outside: ColumnElement[bool] = NONE,
 ) -> list[Somebody]:  # fmt: skip
     """People, each record for itself, with what `opens` of those restricted and which lie `outside` the caseload."""
-    eclipse_id = (
-        select(person_identifier.c.eclipse_id)
-        .where(person_identifier.c.person_id == person.c.person_id, current(person_identifier))
-        .order_by(person_identifier.c.recorded_at.desc(), person_identifier.c.eclipse_id)
-        .limit(1)
-        .scalar_subquery()
-    )
     open_ = or_(not_(person.c.restricted), opens)
-    query = select(person.c.person_id, eclipse_id, person.c.restricted, person.c.sealed_at, open_, outside)
+    query = select(person.c.person_id, known_as(), person.c.restricted, person.c.sealed_at, open_, outside)
     query = query.where(condition)
     rows = session.execute(query.order_by(person.c.person_id).limit(limit))
     return [

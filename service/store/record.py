@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 
 from sqlalchemy import ColumnElement, Table, column, func, insert, or_, select, table, text, update
@@ -20,6 +21,7 @@ _envelope = attrgetter(*_ENVELOPE)
 GROWN = 0.5  # of what a table held when it was last looked at; what grows less, autovacuum looks at in time
 
 
+@cache
 def current(table: Table) -> ColumnElement[bool]:
     """Rows that nothing has superseded yet."""
     return table.c.superseded_at.is_(None)

@@ -75,6 +75,10 @@ def _version_columns(kind: str) -> list[Column[Any]]:
     ]
 
 
+# By what scope finds people: whom a worker works with, for whom a team answers.
+_SCOPE_BY = {"allocation": "worker_ref", "responsibility": "team_code"}
+
+
 def _fact_table(kind: type[Fact]) -> Table:
     name = f"fact_{kind.kind}"
     columns = [Column(f, _column_type(kind, f, python)) for f, python in field_types(kind).items()]
@@ -89,6 +93,8 @@ def _fact_table(kind: type[Fact]) -> Table:
     Index(f"ix_{name}_person", table.c.person_id, sqlite_where=current, postgresql_where=current)
     Index(f"ix_{name}_recorded", table.c.recorded_at)
     Index(f"ix_{name}_fact", table.c.fact_id)
+    if by := _SCOPE_BY.get(kind.kind):
+        Index(f"ix_{name}_{by}", table.c[by], sqlite_where=current, postgresql_where=current)
     if kind.kind == "contact":
         Index(f"ix_{name}_latest", table.c.person_id, table.c.outcome, table.c.occurred_at)
     else:

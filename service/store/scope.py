@@ -1,6 +1,7 @@
 """How far a reader sees: the one visibility predicate, from every source of scope."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import ColumnElement, Select, case, false, not_, or_, select, true, union_all
@@ -24,6 +25,7 @@ GROUNDS: dict[ScopeKind, str] = {
     ScopeKind.COHORT: "cohort",
 }
 REFERRAL, COUNTY, EMERGENCY = "referral", "county", "emergency"
+_ORDER = [*GROUNDS.values(), REFERRAL, EMERGENCY]
 _UNIT = {
     ScopeKind.TEAM: team.c.code,
     ScopeKind.DUTY: team.c.service_code,
@@ -41,9 +43,9 @@ def seen_by(user: User, today: date, *, sealed: bool = False) -> ColumnElement[b
     records that are one person sees both. Sealed records are out of it, but for counts of days before (`sealed`).
     """
     open_ = true() if sealed else person.c.sealed_at.is_(None)
-    if _sees_county(user):
+    if sees_county(user):
         return open_
-    return open_ & _among([reach for _, reach in _sources(user, today)])
+    return open_ & _among([source.reach for source in sources(user, today)])
 
 
 def logged_by(user: User, today: date) -> ColumnElement[bool]:
@@ -60,18 +62,15 @@ def outside_caseload(user: User, today: date) -> ColumnElement[bool]:
     Daily work is one's own allocations, people one was shown by name, cohorts one works on, and for the line the
     unit or county one answers for.
     """
-    leads = not LINE.isdisjoint(user.roles)
-    if leads and _sees_county(user):
+    if leads_county(user):
         return false()
-    daily = [_own(user, today), _referred(user, today), *_cohorts(user, today)]
-    daily += [_unit(kind, code, today) for kind, code in sorted(user.scopes) if leads and kind in _LED]
-    return not_(_among([reach for reach in daily if reach is not None]))
+    return not_(_among([source.reach for source in sources(user, today) if source.daily]))
 
 
 def ground_of(session: Session, user: User, today: date, person_id: str) -> str | None:
     """By which source, the nearest of several, a user has this person: for the audit of what they do. One SELECT."""
-    named = [(ground, _among([reach])) for ground, reach in _sources(user, today)]
-    named += [(COUNTY, true())] if _sees_county(user) else []
+    named = [(source.ground, _among([source.reach])) for source in sources(user, today)]
+    named += [(COUNTY, true())] if sees_county(user) else []
     named += [(ground, _among([reach])) for ground, reach in _loggable(user, today)]
     if not named:
         return None
@@ -79,8 +78,20 @@ def ground_of(session: Session, user: User, today: date, person_id: str) -> str 
     return session.scalar(select(first).where(person.c.person_id == person_id))
 
 
-def _sees_county(user: User) -> bool:
+def sees_county(user: User) -> bool:
+    """Whether the user's scope is everybody."""
     return any(kind is ScopeKind.COUNTY for kind, _ in user.scopes)
+
+
+def leads_county(user: User) -> bool:
+    """Whether the user answers for everybody."""
+    return not LINE.isdisjoint(user.roles) and sees_county(user)
+
+
+def reaches(reach: Reach) -> ColumnElement[bool]:
+    """Whether a source reaches the `person` of the SELECT around it: asked of one person it is found by their id."""
+    (whom,) = reach.selected_columns
+    return reach.where(whom == person.c.person_id).exists()
 
 
 def _among(reaches: Iterable[Reach]) -> ColumnElement[bool]:
@@ -91,15 +102,26 @@ def _among(reaches: Iterable[Reach]) -> ColumnElement[bool]:
     return person.c.person_id.in_(union_all(*listed, *[merges.one_with(people) for people in listed]))
 
 
-def _sources(user: User, today: date) -> list[tuple[str, Reach]]:
-    """Every source of the user's scope but the county, by the name of its ground, the nearest first."""
-    found: list[tuple[str, Reach | None]] = [(GROUNDS[ScopeKind.OWN], _own(user, today))]
-    found += [(GROUNDS[kind], _unit(kind, code, today)) for kind, code in sorted(user.scopes) if kind in _UNIT]
-    found += [(GROUNDS[ScopeKind.COHORT], reach) for reach in _cohorts(user, today)]
-    found += [(REFERRAL, _referred(user, today)), (EMERGENCY, _opened_in_emergency(user))]
-    order = [*GROUNDS.values(), REFERRAL, EMERGENCY]
-    held = [(ground, reach) for ground, reach in found if reach is not None]
-    return sorted(held, key=lambda each: order.index(each[0]))
+@dataclass(frozen=True, slots=True)
+class SourceOfScope:
+    """Whom one source reaches, what the audit calls it, and whether it is `daily` work: then no reason is asked for."""
+
+    ground: str
+    reach: Reach
+    daily: bool
+
+
+def sources(user: User, today: date) -> list[SourceOfScope]:
+    """Every source of the user's scope but the county, the nearest first."""
+    leads = not LINE.isdisjoint(user.roles)
+    found: list[tuple[str, Reach | None, bool]] = [(GROUNDS[ScopeKind.OWN], _own(user, today), True)]
+    for kind, code in sorted(user.scopes):
+        if kind in _UNIT:
+            found.append((GROUNDS[kind], _unit(kind, code, today), leads and kind in _LED))
+    found += [(GROUNDS[ScopeKind.COHORT], reach, True) for reach in _cohorts(user, today)]
+    found += [(REFERRAL, _referred(user, today), True), (EMERGENCY, _opened_in_emergency(user), False)]
+    held = [SourceOfScope(ground, reach, daily) for ground, reach, daily in found if reach is not None]
+    return sorted(held, key=lambda each: _ORDER.index(each.ground))
 
 
 def _own(user: User, today: date) -> Reach | None:

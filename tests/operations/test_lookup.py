@@ -29,7 +29,7 @@ def found(council: Council, to: User, **asked: Any) -> Somebody:
 
 def test_either_id_finds_the_person(council: Council) -> None:
     person_id = council.id_of("P1")
-    expected = Somebody(person_id, "P1", restricted=False, opens=True)
+    expected = Somebody(person_id, "P1", restricted=False, opens=True, ground="allocation")
     assert found(council, ADVISER, eclipse_id="P1") == found(council, ADVISER, person_id=person_id) == expected
     assert found(council, ADVISER, eclipse_id="P1", person_id=person_id) == expected
 
