@@ -30,6 +30,10 @@ REFERRAL: dict[str, Any] = {
     "ended_at": None, "ended_by": None, "ended_reason": None,
 }  # fmt: skip
 
+COLLEAGUE: dict[str, Any] = {
+    "user_id": ASKED["user_id"], "name": "A. Demo-Adviser", "roles": ["personal_adviser"],
+}  # fmt: skip
+
 
 class ReferralBody(About, Reasoned):
     """Whom, to which account, to which last day, and why."""
@@ -95,3 +99,18 @@ def read_referrals(look: Annotated[Look, looking(Permission.READ_PEOPLE)]) -> Re
         return dump({"referrals": [_shown(each) for each in found]}), sorted({each.person_id for each in found})
 
     return Response(look.at("read.referrals", compute), media_type="application/json")
+
+
+@router.get(
+    "/colleagues",
+    summary="Accounts a person can be referred to",
+    responses=problems() | shows({"colleagues": [COLLEAGUE]}),
+    openapi_extra=needs(Permission.REFER_PERSON),
+)
+def read_colleagues(look: Annotated[Look, looking(Permission.REFER_PERSON)]) -> Response:
+    """Everybody who may sign in and sees people, by name: the `user_id` of referrals and of allow-lists."""
+
+    def compute(seen: Seen) -> tuple[bytes, tuple[str, ...]]:
+        return dump({"colleagues": referrals.colleagues(seen.session)}), ()
+
+    return Response(look.at("read.colleagues", compute), media_type="application/json")

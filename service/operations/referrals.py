@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from sqlmodel import Session
 
-from service.domain.access import REFERRAL_LASTS, Sight, User, sight_of
+from service.domain.access import REFERRAL_LASTS, Role, Sight, User, sight_of
 from service.domain.dates import london_day
 from service.errors import Conflict, NotFound, Unprocessable
 from service.operations.lookup import somebody
@@ -23,6 +23,24 @@ class NewReferral:
     reason: str
     person_id: str | None = None
     eclipse_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """Somebody to whom a person may be referred."""
+
+    user_id: str
+    name: str
+    roles: tuple[Role, ...]
+
+
+def colleagues(session: Session) -> list[Colleague]:
+    """Everybody who may sign in and sees people, by name: for whoever names an account, without an administrator."""
+    return [
+        Colleague(account.user_id, account.name, tuple(sorted(roles)))
+        for account, roles, _ in users.everyone(session)
+        if account.active and sight_of(roles) is Sight.ROWS
+    ]
 
 
 def refer(session: Session, new: NewReferral, *, by: User, at: datetime) -> Referral:

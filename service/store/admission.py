@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, literal, null, or_, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, literal, null, or_, select
 from sqlmodel import Session, col
 
 from service.domain.access import Role, User
@@ -29,13 +29,8 @@ def user_by_subject(session: Session, subject: Subject, *, at: datetime) -> Admi
     One SELECT, since it opens every request: a row per role and scope, a handful at most. What ended a token (a
     leaver, a sign-out, a revocation) is in it, so it counts from the next request on.
     """
-    rows = _rows(
-        session,
-        (col(UserAccount.issuer) == subject.issuer) & (col(UserAccount.subject) == subject.subject),
-        tokens.is_revoked(subject.issuer, subject.token_id).label("revoked"),
-        tokens.first_used_at(col(UserAccount.user_id), subject.token).label("used_at"),
-        at=at,
-    )
+    said = {"issuer": subject.issuer, "subject": subject.subject, "token_id": subject.token_id, "token": subject.token}
+    rows = session.execute(_BY_SUBJECT, said | {"at": at}).all()
     if not rows:
         return Admission(None, "unknown", used=False)
     user = _user(rows, at)
@@ -45,15 +40,13 @@ def user_by_subject(session: Session, subject: Subject, *, at: datetime) -> Admi
 
 def user_by_id(session: Session, user_id: str, *, at: datetime) -> User | None:
     """An active account as its next request would find it; None when unknown or inactive."""
-    rows = _rows(session, col(UserAccount.user_id) == user_id, literal(False), null(), at=at)
+    rows = session.execute(_BY_ID, {"user_id": user_id, "at": at}).all()
     return _user(rows, at) if rows and rows[0].active else None
 
 
-def _rows(
-    session: Session, who: ColumnElement[bool], *of_the_token: ColumnElement[Any], at: datetime
-) -> Sequence[Row[Any]]:  # fmt: skip
-    running = or_(col(UserScope.until).is_(None), col(UserScope.until) > at)
-    return session.execute(
+def _rows(who: ColumnElement[bool], *of_the_token: ColumnElement[Any]) -> Select[Any]:
+    running = or_(col(UserScope.until).is_(None), col(UserScope.until) > bindparam("at"))
+    return (
         select(
             col(UserAccount.user_id),
             col(UserAccount.name),
@@ -70,7 +63,16 @@ def _rows(
         .outerjoin(UserRole, col(UserRole.user_id) == col(UserAccount.user_id))
         .outerjoin(UserScope, (col(UserScope.user_id) == col(UserAccount.user_id)) & running)
         .where(who)
-    ).all()
+    )
+
+
+# Written down once: that costs more than to ask, and it opens every request.
+_BY_SUBJECT = _rows(
+    (col(UserAccount.issuer) == bindparam("issuer")) & (col(UserAccount.subject) == bindparam("subject")),
+    tokens.is_revoked(bindparam("issuer"), bindparam("token_id")).label("revoked"),
+    tokens.first_used_at(col(UserAccount.user_id), bindparam("token")).label("used_at"),
+)
+_BY_ID = _rows(col(UserAccount.user_id) == bindparam("user_id"), literal(False), null())
 
 
 def _user(rows: Sequence[Row[Any]], at: datetime) -> User:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import BindParameter, literal
+from sqlalchemy import BindParameter, bindparam, literal
 from sqlalchemy.types import UserDefinedType
 
 
@@ -24,6 +24,11 @@ class _Array(UserDefinedType[str]):
 def array(values: Iterable[str], of: str = "TEXT") -> BindParameter[str]:
     """An array of texts, or of what their texts say."""
     return literal(written(list(values)), _Array(of))
+
+
+def place(name: str) -> BindParameter[str]:
+    """A place for an array of texts, to be filled with what `written` makes of them."""
+    return bindparam(name, type_=_Array("TEXT"))
 
 
 def written(values: Collection[str]) -> str:

@@ -58,22 +58,21 @@ def note(
         people = set_of(people)
     if people is not None:
         _kept(session, people)
-    session.execute(
-        insert(audit_entry).values(
-            audit_id=audit_id,
-            recorded_at=at,
-            by_user=by,
-            act=act,
-            person_id=person_id,
-            people_set=people.digest if people else None,
-            outcome=outcome,
-            request_id=session.info.get(REQUEST_ID),
-            detail=json.dumps(detail or {}, sort_keys=True, default=str),
-            reason=reason or session.info.get(REASON),
-            seen=people.count if people else None,
-            changes=changes_something(act) if changes is None else changes,
-        )
-    )
+    row = {
+        "audit_id": audit_id,
+        "recorded_at": at,
+        "by_user": by,
+        "act": act,
+        "person_id": person_id,
+        "people_set": people.digest if people else None,
+        "outcome": outcome,
+        "request_id": session.info.get(REQUEST_ID),
+        "detail": json.dumps(detail or {}, sort_keys=True, default=str),
+        "reason": reason or session.info.get(REASON),
+        "seen": people.count if people else None,
+        "changes": changes_something(act) if changes is None else changes,
+    }
+    session.execute(insert(audit_entry), row)
     return audit_id
 
 

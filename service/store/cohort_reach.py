@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from datetime import date
-from functools import lru_cache
 
-from sqlalchemy import ColumnElement, Select, Table, and_, false, func, not_, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, Table, and_, false, func, not_, or_, select
 
 from service.store.record import current
 from service.store.schema import FACTS, approval
 
 Reach = Select[tuple[str]]
+Day = date | BindParameter[date]
 
 # Not the rule, which is Python's: whoever holds an open fact of these kinds, so that those approaching, those unknown
 # and those whose sources disagree are seen as well. It may reach a few whom the rule no longer counts.
@@ -26,13 +26,12 @@ RESTS_ON: dict[str, tuple[str, ...]] = {
 }
 
 
-def of(code: str, today: date) -> list[Reach]:
+def of(code: str, today: Day) -> list[Reach]:
     """SELECTs of the person ids that a scope over this cohort reaches; none for a cohort that there is not."""
     return [_OPEN[basis](today) for basis in RESTS_ON.get(code, ())]
 
 
-@lru_cache(maxsize=64)
-def running(table: Table, today: date) -> ColumnElement[bool]:
+def running(table: Table, today: Day) -> ColumnElement[bool]:
     """Spells that stand and cover the day; an end is the last day."""
     started = or_(table.c.started_on.is_(None), table.c.started_on <= today)
     runs = or_(table.c.ended_on.is_(None), table.c.ended_on >= today)
@@ -45,8 +44,8 @@ def _counts(table: Table) -> ColumnElement[bool]:
     return current(table) & or_(table.c.proposed.is_(False), approved.exists())
 
 
-def _spells(kind: str) -> Callable[[date], Reach]:
-    def reach(today: date) -> Reach:
+def _spells(kind: str) -> Callable[[Day], Reach]:
+    def reach(today: Day) -> Reach:
         table = FACTS[kind]
         begun = or_(table.c.started_on.is_(None), table.c.started_on <= today)
         return select(table.c.person_id).where(
@@ -56,7 +55,7 @@ def _spells(kind: str) -> Callable[[date], Reach]:
     return reach
 
 
-def _pre_proceedings(today: date) -> Reach:
+def _pre_proceedings(today: Day) -> Reach:
     """Begun, without an application made or a step-down dated by the day."""
     stage = FACTS["pre_proceedings"]
     began = func.coalesce(stage.c.started_on, stage.c.letter_sent_on)
@@ -68,13 +67,13 @@ def _pre_proceedings(today: date) -> Reach:
     )
 
 
-def _care_proceedings(today: date) -> Reach:
+def _care_proceedings(today: Day) -> Reach:
     court = FACTS["care_proceedings"]
     ended = or_(court.c.disposed_on.is_(None), court.c.disposed_on > today)
     return select(court.c.person_id).where(_counts(court), court.c.issued_on <= today, ended)
 
 
-def _application(today: date) -> Reach:
+def _application(today: Day) -> Reach:
     """An application starts the clock even where nobody has recorded proceedings; it ends with a disposal after it."""
     stage, court = FACTS["pre_proceedings"], FACTS["care_proceedings"]
     disposed = select(court.c.person_id).where(
@@ -86,7 +85,7 @@ def _application(today: date) -> Reach:
     )
 
 
-_OPEN: dict[str, Callable[[date], Reach]] = {
+_OPEN: dict[str, Callable[[Day], Reach]] = {
     "care_leaver_status": _spells("care_leaver_status"),
     "child_protection_plan": _spells("child_protection_plan"),
     "period_of_care": _spells("period_of_care"),

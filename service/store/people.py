@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Select, false, func, insert, not_, or_, select, true
+from sqlalchemy import ColumnElement, Select, false, func, insert, not_, or_, select
 from sqlmodel import Session
 
 from service.domain.access import User
 from service.domain.viewpoint import Viewpoint
 from service.store import alone, facts, merges, opening
-from service.store.alone import Alone, known_as
+from service.store.alone import KNOWN_AS, Alone, named
 from service.store.merges import Bonds
 from service.store.record import current
 from service.store.schema import person, person_identifier, person_merge
@@ -137,11 +137,12 @@ def find(
     """
     if person_id is None and eclipse_id is None:
         raise ValueError("a person is found by an id")
-    named = _named(person_id, eclipse_id)
-    one = alone.find(session, user, today, named)
+    one = alone.find(session, user, today, person_id=person_id, eclipse_id=eclipse_id)
     if one is None or not (one.merged or one.ground):
         return None
-    return _of_merged(session, user, today, named, known_at) if one.merged else _by_itself(one, user)
+    if one.merged:
+        return _of_merged(session, user, today, named(person_id, eclipse_id), known_at)
+    return _by_itself(one, user)
 
 
 def _by_itself(one: Alone, user: User) -> Somebody | None:
@@ -177,20 +178,9 @@ def find_to_log_for(
     session: Session, user: User, today: date, *, person_id: str | None = None, eclipse_id: str | None = None
 ) -> Somebody | None:
     """Somebody by either id for whom the user may log a contact, though they do not see them; never restricted."""
-    condition = logged_by(user, today) & _named(person_id, eclipse_id)
+    condition = logged_by(user, today) & named(person_id, eclipse_id)
     found = _united(_somebodies(session, condition, 1), _bonds(session, user, today, None))
     return next((each for each in found if not each.restricted and not each.sealed), None)
-
-
-def _named(person_id: str | None, eclipse_id: str | None) -> ColumnElement[bool]:
-    """Whom these ids name, by all of those given."""
-    named: ColumnElement[bool] = true()
-    if person_id is not None:
-        named &= person.c.person_id == person_id
-    if eclipse_id is not None:
-        held = (person_identifier.c.eclipse_id == eclipse_id) & current(person_identifier)
-        named &= person.c.person_id.in_(select(person_identifier.c.person_id).where(held))
-    return named
 
 
 def _by_post(each: Somebody, user: User) -> Somebody:
@@ -213,7 +203,7 @@ def meant(session: Session, *, person_id: str | None = None, eclipse_id: str | N
         person_merge.c.from_person_id == person.c.person_id, current(person_merge)
     )
     kept = func.coalesce(into.scalar_subquery(), person.c.person_id)
-    found: str | None = session.scalar(select(kept).where(_named(person_id, None if person_id else eclipse_id)))
+    found: str | None = session.scalar(select(kept).where(named(person_id, None if person_id else eclipse_id)))
     return found
 
 
@@ -244,7 +234,7 @@ def _somebodies(
 ) -> list[Somebody]:  # fmt: skip
     """People, each record for itself, with what `opens` of those restricted and which lie `outside` the caseload."""
     open_ = or_(not_(person.c.restricted), opens)
-    query = select(person.c.person_id, known_as(), person.c.restricted, person.c.sealed_at, open_, outside)
+    query = select(person.c.person_id, KNOWN_AS, person.c.restricted, person.c.sealed_at, open_, outside)
     query = query.where(condition)
     rows = session.execute(query.order_by(person.c.person_id).limit(limit))
     return [

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Table, column, func, insert, or_, select, table, text, update
+from sqlalchemy import BindParameter, ColumnElement, Table, column, func, insert, or_, select, table, text, update
 from sqlmodel import Session
 
 from service.domain.facts import KINDS, Source, field_types
@@ -18,6 +18,7 @@ from service.store.types import new_id, new_ids
 _ENVELOPE = ("fact_id", "person_id", "source", "source_ref", "confidence", "proposed", "reason")
 _envelope = attrgetter(*_ENVELOPE)
 
+Moment = datetime | BindParameter[datetime]
 GROWN = 0.5  # of what a table held when it was last looked at; what grows less, autovacuum looks at in time
 
 
@@ -27,7 +28,7 @@ def current(table: Table) -> ColumnElement[bool]:
     return table.c.superseded_at.is_(None)
 
 
-def known_at(table: Table, moment: datetime | None) -> ColumnElement[bool]:
+def known_at(table: Table, moment: Moment | None) -> ColumnElement[bool]:
     """Rows known at `moment` (aware); with None, the current ones."""
     if moment is None:
         return current(table)

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, false, not_, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Select, bindparam, case, false, not_, or_, select, true, union_all
 from sqlmodel import Session
 
 from service.domain.access import LINE, LOGS_FOR_TEAM, Permission, Role, ScopeKind, User
 from service.store import cohort_reach, merges
-from service.store.cohort_reach import Reach, running
+from service.store.cohort_reach import Day, Reach, running
 from service.store.record import current
 from service.store.schema import FACTS, person, team, worker
 from service.store.schema_access import emergency_access, referral
@@ -24,6 +25,8 @@ GROUNDS: dict[ScopeKind, str] = {
     ScopeKind.SERVICE: "service",
     ScopeKind.COHORT: "cohort",
 }
+# How a predicate says something of the one who asks: by name and value.
+Say = Callable[[str, Any], Any]
 REFERRAL, COUNTY, EMERGENCY = "referral", "county", "emergency"
 _ORDER = [*GROUNDS.values(), REFERRAL, EMERGENCY]
 _UNIT = {
@@ -34,6 +37,31 @@ _UNIT = {
     ScopeKind.SERVICE: team.c.service_code,
 }
 _LED = frozenset({ScopeKind.TEAM, ScopeKind.AREA, ScopeKind.LOCALITY, ScopeKind.SERVICE})
+
+
+def as_it_is(_name: str, value: Any) -> Any:
+    """Values of the one who asks, in the predicate itself."""
+    return value
+
+
+def when_asked(name: str, _value: Any) -> Any:
+    """A place for a value of the one who asks, to be filled by `said_by` whenever the statement is executed."""
+    return bindparam(name)
+
+
+def said_by(user: User, today: date) -> dict[str, Any]:
+    """What fills the places of `when_asked`."""
+    codes = {f"code_{n}": code for n, (_, code) in enumerate(sorted(user.scopes))}
+    return codes | {"today": today, "user_id": user.user_id, "worker_ref": user.worker_ref, "at": user.at}
+
+
+def nobody_like(user: User) -> User:
+    """What of a user decides how predicates are built, and nothing that says who they are."""
+    kept = {ScopeKind.COHORT, ScopeKind.OWN, ScopeKind.COUNTY}
+    scopes = [(kind, code if kind in kept else f"{n:06}") for n, (kind, code) in enumerate(sorted(user.scopes))]
+    ref = None if user.worker_ref is None else ""
+    at = None if user.at is None else datetime.min.replace(tzinfo=UTC)
+    return User("", "", user.roles, frozenset(scopes), ref, 0, at)
 
 
 def seen_by(user: User, today: date, *, sealed: bool = False) -> ColumnElement[bool]:
@@ -111,59 +139,59 @@ class SourceOfScope:
     daily: bool
 
 
-def sources(user: User, today: date) -> list[SourceOfScope]:
+def sources(user: User, today: date, say: Say = as_it_is) -> list[SourceOfScope]:
     """Every source of the user's scope but the county, the nearest first."""
-    leads = not LINE.isdisjoint(user.roles)
-    found: list[tuple[str, Reach | None, bool]] = [(GROUNDS[ScopeKind.OWN], _own(user, today), True)]
-    for kind, code in sorted(user.scopes):
+    leads, day = not LINE.isdisjoint(user.roles), say("today", today)
+    found: list[tuple[str, Reach | None, bool]] = [(GROUNDS[ScopeKind.OWN], _own(user, day, say), True)]
+    for n, (kind, code) in enumerate(sorted(user.scopes)):
         if kind in _UNIT:
-            found.append((GROUNDS[kind], _unit(kind, code, today), leads and kind in _LED))
-    found += [(GROUNDS[ScopeKind.COHORT], reach, True) for reach in _cohorts(user, today)]
-    found += [(REFERRAL, _referred(user, today), True), (EMERGENCY, _opened_in_emergency(user), False)]
+            found.append((GROUNDS[kind], _unit(kind, say(f"code_{n}", code), day), leads and kind in _LED))
+    found += [(GROUNDS[ScopeKind.COHORT], reach, True) for reach in _cohorts(user, day)]
+    found += [(REFERRAL, _referred(user, day, say), True), (EMERGENCY, _opened_in_emergency(user, say), False)]
     held = [SourceOfScope(ground, reach, daily) for ground, reach, daily in found if reach is not None]
     return sorted(held, key=lambda each: _ORDER.index(each.ground))
 
 
-def _own(user: User, today: date) -> Reach | None:
+def _own(user: User, day: Day, say: Say) -> Reach | None:
     if user.worker_ref is None or (ScopeKind.OWN, "") not in user.scopes:
         return None
-    works = FACTS["allocation"]
-    mine = works.c.worker_ref == user.worker_ref
-    return select(works.c.person_id).where(running(works, today), mine, not_(_has_left(user.worker_ref, today)))
+    works, ref = FACTS["allocation"], say("worker_ref", user.worker_ref)
+    return select(works.c.person_id).where(running(works, day), works.c.worker_ref == ref, not_(has_left(ref, day)))
 
 
-def _has_left(worker_ref: str, today: date) -> ColumnElement[bool]:
-    left = select(worker.c.ref).where(current(worker), worker.c.ref == worker_ref, worker.c.ended_on < today)
+def has_left(worker_ref: Any, day: Day) -> ColumnElement[bool]:
+    """Whether a worker has left before the day."""
+    left = select(worker.c.ref).where(current(worker), worker.c.ref == worker_ref, worker.c.ended_on < day)
     return left.exists()
 
 
-def _unit(kind: ScopeKind, code: str, today: date) -> Reach:
-    return _answered_for(select(team.c.code).where(_UNIT[kind] == code, current(team)), today)
+def _unit(kind: ScopeKind, code: Any, day: Day) -> Reach:
+    return _answered_for(select(team.c.code).where(_UNIT[kind] == code, current(team)), day)
 
 
-def _answered_for(teams: Select[tuple[str]], today: date) -> Reach:
+def _answered_for(teams: Select[tuple[str]], day: Day) -> Reach:
     """People for whom one of these teams answers."""
     answers = FACTS["responsibility"]
-    return select(answers.c.person_id).where(running(answers, today), answers.c.team_code.in_(teams))
+    return select(answers.c.person_id).where(running(answers, day), answers.c.team_code.in_(teams))
 
 
-def _cohorts(user: User, today: date) -> list[Reach]:
+def _cohorts(user: User, day: Day) -> list[Reach]:
     codes = sorted(code for kind, code in user.scopes if kind is ScopeKind.COHORT)
-    return [reach for code in codes for reach in cohort_reach.of(code, today)]
+    return [reach for code in codes for reach in cohort_reach.of(code, day)]
 
 
-def _referred(user: User, today: date) -> Reach:
+def _referred(user: User, day: Day, say: Say) -> Reach:
     """People shown to this account by name, until a day."""
-    mine = (referral.c.user_id == user.user_id) & current(referral) & (referral.c.ends_on >= today)
+    mine = (referral.c.user_id == say("user_id", user.user_id)) & current(referral) & (referral.c.ends_on >= day)
     return select(referral.c.person_id).where(mine)
 
 
-def _opened_in_emergency(user: User) -> Reach | None:
+def _opened_in_emergency(user: User, say: Say) -> Reach | None:
     """People this account opened out of hours, for as long as that lasts and the account has the function."""
     if user.at is None or not user.may(Permission.EMERGENCY_SIGHT):
         return None
-    mine = (emergency_access.c.user_id == user.user_id) & (emergency_access.c.until > user.at)
-    return select(emergency_access.c.person_id).where(mine)
+    mine = emergency_access.c.user_id == say("user_id", user.user_id)
+    return select(emergency_access.c.person_id).where(mine, emergency_access.c.until > say("at", user.at))
 
 
 def _loggable(user: User, today: date) -> list[tuple[str, Reach]]:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, SQLColumnExpression, exists, func, insert, select
 from sqlmodel import Session
@@ -14,12 +15,12 @@ NOBODY = "nobody"
 TURNED_AWAY = "sign_in.refused"
 
 
-def is_revoked(issuer: str, token_id: str) -> ColumnElement[bool]:
+def is_revoked(issuer: Any, token_id: Any) -> ColumnElement[bool]:
     """Whether a token is believed no longer, for use in another SELECT."""
     return exists().where(revoked_token.c.issuer == issuer, revoked_token.c.token_id == token_id)
 
 
-def first_used_at(user_id: SQLColumnExpression[str], token: str) -> ScalarSelect[datetime]:
+def first_used_at(user_id: SQLColumnExpression[str], token: Any) -> ScalarSelect[datetime]:
     """When an account first used a token, for use in another SELECT."""
     return (
         select(sign_in.c.recorded_at).where(sign_in.c.user_id == user_id, sign_in.c.token == token).scalar_subquery()

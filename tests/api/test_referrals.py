@@ -7,7 +7,7 @@ import pytest
 
 from service.domain.access import Permission, Role, ScopeKind
 from service.store import users
-from service.store.engine import reading
+from service.store.engine import reading, writing
 from service.store.schema_access import referral
 from tests.village import Village, codes
 
@@ -168,3 +168,19 @@ def test_who_refers_can_also_open_the_person(village: Village) -> None:
     village.tokens["quality"] = county
     refused = village.post("quality", REFERRALS, asked(village, eclipse_id="EX5"))
     assert refused.status_code == 404, "restricted, and not on its list"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_manager_finds_the_colleague_without_an_administrator(village: Village) -> None:
+    """Those who may sign in and see people, by name; no script, no councillor, nobody who left."""
+    village.token("lead_member")
+    answer = village.get("manager", f"{REFERRALS}/colleagues")
+    named = {each["name"]: each for each in answer.json()["colleagues"]}
+    assert named["N. Demo-Adviser"]["user_id"] == account_of(village, "N. Demo-Adviser")
+    assert {"A. Demo-Adviser", "Head"} <= named.keys()
+    assert {"Robot", "Demo lead_member"}.isdisjoint(named)
+    with writing(village.engine, village.clock) as write:
+        users.set_active(write.session, account_of(village, "N. Demo-Adviser"), active=False)
+    later = village.get("manager", f"{REFERRALS}/colleagues").json()["colleagues"]
+    assert "N. Demo-Adviser" not in {each["name"] for each in later}
+    assert village.get("adviser", f"{REFERRALS}/colleagues").status_code == 403
