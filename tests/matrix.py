@@ -18,7 +18,8 @@ from service.store.schema import FACTS
 from tests.village import Village
 
 Key = tuple[str, str]
-NOBODY = "02738b11-2f00-7c44-8e21-0c1e7d9a4f10"  # later than any: two facts are looked up in the order of their ids
+NOBODY = "01738b11-2f00-7c44-8e21-0c1e7d9a4f10"
+LAST = "f1738b11-2f00-7c44-8e21-0c1e7d9a4f10"  # of two facts the one with the lesser id is looked up first
 WHY = "Asked by the matrix of roles"
 # On duty for care leavers: everybody of the village but CH1, who is a child, and with her CH2. It opens no restricted
 # record, and asks everybody for a reason.
@@ -170,6 +171,10 @@ def lines(laid: Laid) -> dict[Key, Line]:
     by_id, kept = "/v1/people/{person_id}", "/v1/restrictions/{restriction_id}"
     on_list = {"user_id": laid.colleague, "reason": WHY}
     audit: Any = {"opens_all": True}
+
+    def other(r: Record) -> str:
+        return laid.other_fact if r == laid.near else LAST
+
     return _facts() | {
         ("GET", by_id): line(by_id),
         ("GET", f"{by_id}/timeline"): line(f"{by_id}/timeline"),
@@ -191,8 +196,8 @@ def lines(laid: Laid) -> dict[Key, Line]:
         ),
         ("GET", "/v1/conflicts"): line("/v1/conflicts?person_id={person_id}"),
         ("POST", "/v1/conflicts/settle"): _conflict("settle", "version_id", lambda _: "x"),
-        ("POST", "/v1/conflicts/join"): _conflict("join", "same_as", lambda _: laid.other_fact),
-        ("POST", "/v1/conflicts/apart"): _conflict("apart", "other_fact_id", lambda _: laid.other_fact),
+        ("POST", "/v1/conflicts/join"): _conflict("join", "same_as", other),
+        ("POST", "/v1/conflicts/apart"): _conflict("apart", "other_fact_id", other),
         ("POST", "/v1/campaigns/{campaign_id}/answers"): of_campaign(laid.campaign_id),
         ("POST", "/v1/uploads/{form}"): Line(
             lambda r: Asked("/v1/uploads/accommodation", sheet=_place(r)), spoils=1, whole=True, hides_from_posts=True,
@@ -245,6 +250,7 @@ def lists(laid: Laid) -> dict[Key, tuple[str, ...]]:
         ("GET", "/v1/data-quality/rows"): ("/v1/data-quality/rows",),
         ("GET", "/v1/policy"): ("/v1/policy",),
         ("GET", "/v1/referrals"): ("/v1/referrals",),
+        ("GET", "/v1/referrals/colleagues"): ("/v1/referrals/colleagues",),
         ("GET", "/v1/restrictions"): ("/v1/restrictions",),
         ("GET", "/v1/users"): ("/v1/users",),
         ("GET", "/v1/audit/mine"): ("/v1/audit/mine",),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import socket
 import stat
 import subprocess
@@ -123,6 +124,7 @@ def test_a_day_that_is_none_is_refused(los: Los, day: str) -> None:
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # tests/demo/test_replay.py loads it into both
 def test_the_demo_goes_into_an_empty_database_only(los: Los) -> None:
     loaded = los("demo", "--as-at", "2020-07-31")
     assert loaded.exit_code == 0, loaded.output
@@ -180,7 +182,7 @@ def test_what_is_served_logs_one_json_object_a_line_and_nothing_of_what_was_aske
 
 
 def test_the_first_administrator_is_added_in_production_once(los: Los, place: dict[str, str]) -> None:
-    done = los(*FIRST, "--oid", "o-1", **PRODUCTION)
+    done = los(*FIRST, "--oid", "o-1", "--reason", "The service begins", **PRODUCTION)
     assert done.exit_code == 0, done.output
     again = los(*FIRST, **PRODUCTION)
     assert (again.exit_code, "a1b2c3" in again.output, "already" in again.stderr) == (1, False, True)
@@ -194,6 +196,7 @@ def test_the_first_administrator_is_added_in_production_once(los: Los, place: di
     assert (account.issuer, account.subject, account.oid) == (PRODUCTION["LOS_OIDC_ISSUER"], "a1b2c3", "o-1")
     assert [(e.act, e.by_user) for e in entries] == [("user.add", "los user add"), ("read.users", "los user list")]
     said = json.loads(entries[0].detail)
+    assert (entries[0].reason, said["operator"]) == ("The service begins", pwd.getpwuid(os.getuid()).pw_name)
     assert said["user_id"] == account.user_id
     assert (said["after"]["roles"], said["after"]["scopes"]) == (["administrator"], ["own:"])
 
@@ -210,6 +213,7 @@ def test_the_first_administrator_is_added_in_production_once(los: Los, place: di
         pytest.param({"--subject": "a1b2c3 "}, "--subject", id="a space"),
         pytest.param({"--name": ""}, "--name", id="no name"),
         pytest.param({"--oid": "o\n1"}, "--oid", id="a line end"),
+        pytest.param({"--reason": " "}, "--reason", id="a blank reason"),
     ],
 )
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

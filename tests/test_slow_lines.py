@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from fastapi import FastAPI
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine
 
 from service.api import middleware
@@ -26,6 +27,7 @@ from tests.village import enrol
 MIB = 1024 * 1024
 MANY = 50
 FEW = 1.0
+CUT = {"method": "POST", "route": "/v1/people/lookup", "status": "400"}
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
@@ -103,6 +105,48 @@ def test_a_body_that_never_ends(live: Service) -> None:
     assert {each.split(b"\r\n")[0] for each in heard} == {b"HTTP/1.1 408 Request Timeout"}
     assert {json.loads(each.rsplit(b"\r\n\r\n")[1])["code"] for each in heard} == {"too_slow"}
     assert (seconds < 10, others < 1) == (True, True)
+
+
+def heads(live: Service, *more: str) -> bytes:
+    """The head of a look-up, and what else it says."""
+    said = ["POST /v1/people/lookup HTTP/1.1", "Host: x", f"Authorization: Bearer {live.token('head')}"]
+    return "\r\n".join([*said, "Content-Type: application/json", *more, "", ""]).encode()
+
+
+def refused_as_cut() -> float:
+    return REGISTRY.get_sample_value("los_requests_total", CUT) or 0
+
+
+@pytest.mark.parametrize("body", [b'{"a', b""])
+def test_who_hangs_up_is_no_failure_of_ours(live: Service, body: bytes) -> None:
+    """A phone that loses its line in the middle of a body must not wake anybody: 400, never 500."""
+    before = refused_as_cut()
+    with closing(connection(live.url)) as end:
+        end.sendall(heads(live, "Content-Length: 50") + body)
+        end.shutdown(socket.SHUT_WR)
+        ended(end)
+    until = time.monotonic() + 10
+    while refused_as_cut() == before and time.monotonic() < until:  # the line is down before the request is over
+        time.sleep(0.01)
+    assert refused_as_cut() == before + 1
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("Content-Length: 4", "Transfer-Encoding: chunked"),
+        ("Content-Length: 0", "Authorization: Bearer x"),
+        ("Content-Length: 0", "Access-Reason: Asked by the court", "Access-Reason: Asked by nobody"),
+        ("Content-Length: 0", "Idempotency-Key: a", "Idempotency-Key: b"),
+    ],
+)
+def test_a_head_that_reads_in_two_ways_is_refused(live: Service, more: tuple[str, ...]) -> None:
+    """A proxy in front may take the other of two headers, or end the body elsewhere, and see another request."""
+    with closing(connection(live.url)) as end:
+        end.sendall(heads(live, "Connection: close", *more) + b"0\r\n\r\n")
+        heard = ended(end)
+    assert heard.startswith(b"HTTP/1.1 400")
+    assert b'"code":"ambiguous"' in heard
 
 
 def test_a_head_that_is_too_long(live: Service) -> None:

@@ -55,7 +55,7 @@ def load(council: Path | None = None) -> CodeMap:
     defaults = _tables(DEFAULTS)
     theirs = _tables(council) if council is not None else {}
     if unknown := sorted(theirs.keys() - defaults.keys()):
-        raise SettingsRefused(f"mapping: unknown table {unknown[0]}; allowed: {', '.join(defaults)}")
+        raise SettingsRefused(f"LOS_MAPPING_FILE: unknown table {unknown[0]}; allowed: {', '.join(defaults)}")
     said = {name: {**defaults[name], **theirs.get(name, {})} for name in defaults}
     codes = {
         table.name: _codes(table.name, said[table.name], _allowed(table.name, defaults)) for table in fields(CodeMap)
@@ -72,10 +72,10 @@ def _tables(path: Path) -> dict[str, dict[str, str]]:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as fault:
-        raise SettingsRefused("mapping: the file cannot be read as TOML") from fault
+        raise SettingsRefused("LOS_MAPPING_FILE: the file cannot be read as TOML") from fault
     for name, table in found.items():
         if not isinstance(table, dict) or not all(isinstance(meaning, str) for meaning in table.values()):
-            raise SettingsRefused(f"mapping: {name} holds something else than texts")
+            raise SettingsRefused(f"LOS_MAPPING_FILE: {name} holds something else than texts")
     return {name: {_plain(text): meaning for text, meaning in table.items()} for name, table in found.items()}
 
 
@@ -102,7 +102,7 @@ def _allowed(name: str, defaults: Mapping[str, Mapping[str, str]]) -> dict[str, 
 def _codes(name: str, said: Mapping[str, str], allowed: Mapping[str, object]) -> Codes[object]:
     wrong = [meaning for meaning in said.values() if meaning and meaning not in allowed]
     if wrong:
-        raise SettingsRefused(f"mapping: {name} gives an unknown meaning; allowed: {', '.join(allowed)}")
+        raise SettingsRefused(f"LOS_MAPPING_FILE: {name} gives an unknown meaning; allowed: {', '.join(allowed)}")
     known = {text: allowed[meaning] for text, meaning in said.items() if meaning}
     beginnings = sorted((text for text in known if text.endswith("*")), key=len, reverse=True)
     return Codes(

@@ -99,7 +99,7 @@ def test_a_council_lays_its_own_words_over_ours(tmp_path: Path) -> None:
 def test_a_file_that_makes_no_sense_is_refused_at_the_start(text: str, tmp_path: Path) -> None:
     theirs = tmp_path / "mapping.toml"
     theirs.write_text(text, encoding="utf-8")
-    with pytest.raises(SettingsRefused, match=r"^mapping: "):
+    with pytest.raises(SettingsRefused, match=r"^LOS_MAPPING_FILE: "):
         mapping.load(theirs)
 
 

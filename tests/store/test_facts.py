@@ -254,7 +254,7 @@ def _in_view_if_judged(held: Held, kept: Kept) -> bool:
 
 @pytest.mark.parametrize("database", ["sqlite"])
 @settings(
-    max_examples=200, deadline=None, derandomize=True,
+    max_examples=60, deadline=None, derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 @given(kept=KEPT)

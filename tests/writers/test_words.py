@@ -7,7 +7,7 @@ from service.domain.facts import KINDS, Accommodation
 from service.domain.policy import DEFAULT_POLICY
 from service.domain.tracker import BLANK
 from service.writers import words
-from tests.factories import a_contact, found, known, young_person
+from tests.factories import a_contact, a_stage, child, found, known, young_person
 from tests.writers.trackers import WHY, tent
 
 
@@ -51,6 +51,9 @@ def test_a_redacted_clock_keeps_its_state_and_its_shape() -> None:
     shown, hidden = words.clock(finding), words.redacted_clock(finding)
     assert shown.keys() == hidden.keys()
     assert (hidden["state"], hidden["facts"], hidden["beside"]) == (finding.state, [], {})
+    over = found("pre_proceedings_over_12_weeks", child(pre_proceedings=(a_stage("2020-01-06"),)))
+    assert words.clock(over)["limit"]
+    assert [words.redacted_clock(over)[name] for name in ("limit", "term", "due_on")] == [None] * 3, "it would date it"
     assert "tent" not in str(hidden).lower()
 
 
