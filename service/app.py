@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import structlog
@@ -112,8 +113,14 @@ def door(settings: Settings, clock: Clock) -> Door:
         clock=clock,
         verifier=identity.verifier_for(settings, clock=clock),
         codes=mapping.load(settings.mapping_file),
-        schema=ScriptDirectory(str(MIGRATIONS)).get_current_head(),
+        schema=_newest_schema(),
     )
+
+
+@cache
+def _newest_schema() -> str | None:
+    """The schema that this version is written for."""
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -37,7 +38,13 @@ def _key(data_dir: Path) -> rsa.RSAPrivateKey:
     path = data_dir / FILE_NAME
     if not path.exists():
         _create(path)
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    return _read(path.read_bytes())
+
+
+@lru_cache(maxsize=4)
+def _read(pem: bytes) -> rsa.RSAPrivateKey:
+    """The pair; read once, since proving that a key is sound takes longer than most requests."""
+    key = serialization.load_pem_private_key(pem, password=None)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise SettingsRefused("LOS_DATA_DIR: the development key there is not an RSA key")
     return key
