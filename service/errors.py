@@ -46,7 +46,7 @@ class Expired(Conflict):
 
 
 class Stale(Refused):
-    status, code, title = 412, "stale", "The fact has changed since you read it"
+    status, code, title = 412, "stale", "This has changed since you read it"
 
 
 class TooLarge(Refused):
@@ -63,6 +63,10 @@ class HeadTooLarge(Refused):
 
 class CutShort(Refused):
     status, code, title = 400, "cut_short", "The body ended before its announced length; nothing was kept"
+
+
+class Ambiguous(Refused):
+    code, title = "ambiguous", "The request's head can be read in two ways: say each of these headers once"
 
 
 class EncodingUnknown(Refused):
@@ -146,7 +150,7 @@ class KeyMissing(Refused):
 
 
 class ConditionMissing(Refused):
-    status, code, title = 428, "if_match_missing", "A correction needs an If-Match header"
+    status, code, title = 428, "if_match_missing", "A change of what is held needs an If-Match header"
 
 
 class Busy(Refused):

@@ -86,7 +86,8 @@ def from_environment(env: Mapping[str, str]) -> Settings:
 
     Raises SettingsRefused, naming the setting and never its value.
     """
-    given = {name: value for name, value in env.items() if value and (name.startswith("LOS_") or name == "PORT")}
+    ours = {name: value for name, value in env.items() if name.upper().startswith("LOS_") or name == "PORT"}
+    given = {name: value for name, value in ours.items() if value}
     _refuse_unknown(given)
     environment = _environment(given.get("LOS_ENVIRONMENT"))
     data_dir = Path(given.get("LOS_DATA_DIR", "var"))

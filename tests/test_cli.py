@@ -123,7 +123,6 @@ def test_a_day_that_is_none_is_refused(los: Los, day: str) -> None:
     assert (done.exit_code, "--as-at" in done.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # tests/demo/test_replay.py loads it into both
 def test_the_demo_goes_into_an_empty_database_only(los: Los) -> None:
     loaded = los("demo", "--as-at", "2020-07-31")

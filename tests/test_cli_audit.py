@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ from click.testing import Result
 from sqlalchemy import Engine, select, text, update
 from typer.testing import CliRunner
 
-from service import cli
+from service import cli, timers
 from service.app import utc_now
+from service.cli import audit as cli_audit
 from service.store import audit
 from service.store.engine import writing
 from service.store.schema import audit_entry
@@ -30,10 +33,10 @@ def los(database_url: str, tmp_path: Path) -> Los:
     return run
 
 
-def look(engine: Engine, count: int = 3) -> list[str]:
+def look(engine: Engine, count: int = 3, *, ago: timedelta = timedelta(minutes=5)) -> list[str]:
     made = []
     for _ in range(count):
-        with writing(engine, utc_now) as write:
+        with writing(engine, lambda: utc_now() - ago) as write:
             made.append(audit.note(write.session, "read.policy", by="u1", at=write.now))
     return made
 
@@ -45,16 +48,36 @@ def head_of(done: Result) -> str:
 
 def test_sealed_and_found_sound(los: Los, engine: Engine) -> None:
     look(engine)
+    look(engine, 2, ago=timedelta())
     before = los("audit", "verify")
-    assert (before.exit_code, "Sealed: 0\nNot sealed yet: 3" in before.output) == (0, True)
+    assert (before.exit_code, "Sealed: 0\nNot sealed yet: 5" in before.output) == (0, True)
     sealed = los("audit", "seal")
-    assert (sealed.exit_code, "Sealed now: 3" in sealed.output) == (0, True)
+    assert (sealed.exit_code, "Sealed now: 3\nToo young yet: 2\n" in sealed.output) == (0, True)
     head = head_of(sealed)
     assert head.startswith("3 ")
     for given in (head, head.split()[1], head.split()[1].upper()):
         found = los("audit", "verify", "--head", given)
         assert (found.exit_code, head_of(found)) == (0, head), found.output
-        assert "Sealed: 3\nNot sealed yet: 0" in found.output
+        assert "Sealed: 3\nNot sealed yet: 2" in found.output
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_an_intake_is_asked_about_again_and_nobody_waits_behind(
+    los: Los, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look(engine)
+    monkeypatch.setattr(timers, "PATIENCE", 0.05)
+    monkeypatch.setattr(cli_audit, "TRIES", 2)
+    monkeypatch.setattr(cli_audit, "REST", 0.0)
+    with writing(engine, utc_now, intake=True):
+        busy = los("audit", "seal")
+    assert (busy.exit_code, "Not sealed: something long is being written" in busy.output) == (75, True)
+
+    intake = ExitStack()
+    intake.enter_context(writing(engine, utc_now, intake=True))
+    monkeypatch.setattr(cli_audit.time, "sleep", lambda _: intake.close())
+    sealed = los("audit", "seal")
+    assert (sealed.exit_code, "Sealed now: 3" in sealed.output) == (0, True)
 
 
 def test_what_somebody_changed_is_named(los: Los, engine: Engine) -> None:

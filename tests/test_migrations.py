@@ -32,7 +32,7 @@ from sqlmodel import Session
 
 from service.store import extracts
 from service.store.engine import make_engine
-from service.store.schema import batch_dataset, person_identifier
+from service.store.schema import METADATA, batch_dataset, person_identifier
 from service.store.types import UTCDateTime
 from tests import postgres
 from tests.conftest import ROOT, alembic_config
@@ -200,6 +200,20 @@ def test_rows_of_every_table_go_up_and_down(start: str, stops: tuple[str, ...], 
         assert kept == found
     assert len(kept) > 30
     command.check(config)
+
+
+def test_a_scope_with_an_end_does_not_come_back_without_one(bare: Engine) -> None:
+    """An older schema knows no end: the scope is taken away rather than made one for good."""
+    command.upgrade(alembic_config(bare), "head")
+    account = {"user_id": "u1", "issuer": "i", "subject": "s", "name": "Demo", "active": True, "created_at": FIRST}
+    scopes = [{"user_id": "u1", "kind": kind, "code": "", "until": until}
+              for kind, until in (("county", SECOND), ("own", None))]  # fmt: skip
+    with bare.begin() as connection:
+        connection.execute(insert(METADATA.tables["user_account"]), [account])
+        connection.execute(insert(METADATA.tables["user_scope"]), scopes)
+    for revision in ("0002", "head"):
+        moved(bare, revision)
+        assert [scope["kind"] for scope in held(bare)["user_scope"]] == ["own"]
 
 
 def test_up_and_down_come_to_the_same_schema(bare: Engine) -> None:

@@ -18,13 +18,13 @@ def look(engine: Engine, clock: SetClock) -> None:
     clock.advance(minutes=1)
     with writing(engine, clock) as write:
         audit.note(write.session, "read.people", by="u1", at=write.now, people=["p1"])
-    clock.advance(minutes=1)
+    clock.advance(minutes=2)
 
 
 def test_what_was_noted_is_sealed_while_serving(engine: Engine, clock: SetClock) -> None:
     look(engine, clock)
     with reading(engine) as session:
-        assert sealing.oldest_waits(session, at=clock.at) == 60
+        assert sealing.oldest_waits(session, at=clock.at) == 120
     with timers.sealing_on(engine, clock, every=0.01):
         until = time.monotonic() + 10
         while sealing.verify(engine).sealed == 0:

@@ -205,6 +205,15 @@ class Village:
         """A correction by somebody."""
         return self.client.put(path, json=body, headers=self.headers(who, **more))
 
+    def etag(self, user_id: str) -> str:
+        """What a change of an account must say; of nobody's, anything."""
+        listed = self.get("administrator", "/v1/users").json()["users"]
+        return next((str(each["etag"]) for each in listed if each["user_id"] == user_id), "none")
+
+    def set_account(self, user_id: str, what: str, body: object) -> httpx.Response:
+        """A change of somebody's `access` or `worker` by an administrator who has read how it is."""
+        return self.put("administrator", f"/v1/users/{user_id}/{what}", body, if_match=self.etag(user_id))
+
     def whole(self, who: str, eclipse_id: str) -> dict[str, Any]:
         """One person whole."""
         answer = self.get(who, f"/v1/people/{self.ids[eclipse_id]}")

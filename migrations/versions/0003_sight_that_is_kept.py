@@ -24,6 +24,8 @@ CLOSED_ONCE = {
     "erasure": ("superseded_at", "decision", "decided_by", "decided_reason", "rows"),
 }
 KEPT = ("emergency_access", "revoked_token", "sign_in", "audit_link")
+# What the seals are over, by its keys. Neither a key given twice nor an emptied table asks a guard of each row.
+SEALED = {"audit_entry": ("audit_id",), "audit_people": ("people_set",), "audit_link": ("number", "audit_id")}
 
 # Until now no row of these could be deleted. An erasure that two people decided may; of the audit and of erasures
 # themselves, nothing ever.
@@ -104,6 +106,11 @@ def _guard() -> None:
             _postgresql_trigger(table, f"closed_once({arguments})")
         for table in KEPT:
             _postgresql_trigger(table, "never_changed()")
+        for table in SEALED:
+            op.execute(
+                f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+                "FOR EACH STATEMENT EXECUTE FUNCTION never_changed()"
+            )
         return
     for table, settable in CLOSED_ONCE.items():
         columns = [column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)]
@@ -118,6 +125,9 @@ def _guard() -> None:
         _sqlite_trigger(table, "DELETE", "WHEN NOT EXISTS (SELECT 1 FROM erasing)")
     for table in sorted({*CLOSED_ONCE, *KEPT} - {*ERASABLE_NEW}):
         _sqlite_trigger(table, "DELETE")
+    for table, keys in SEALED.items():  # INSERT OR REPLACE deletes the row that was there, and asks no trigger
+        there = " OR ".join(f"{key} = NEW.{key}" for key in ("rowid", *keys))
+        _sqlite_trigger(table, "INSERT", f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {there})")  # noqa: S608 - of ours
 
 
 def _functions(first: str) -> None:
@@ -179,6 +189,8 @@ def upgrade() -> None:
     op.add_column("audit_entry", _words("reason", nullable=True))
     op.add_column("audit_entry", sa.Column("seen", sa.Integer(), nullable=True))
     op.add_column("audit_entry", sa.Column("changes", sa.Boolean(), nullable=False, server_default="0"))
+    op.add_column("idempotency_key", _id("person_id", nullable=True))
+    op.create_index(op.f("ix_idempotency_key_recorded_at"), "idempotency_key", ["recorded_at"])
     op.create_index("ix_audit_entry_by", "audit_entry", ["by_user", "recorded_at"])
     op.create_index("ix_audit_entry_people_set", "audit_entry", ["people_set"])
     op.create_index(
@@ -270,13 +282,21 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Restricted records stay restricted; that they were, by whom, and the seals over the audit are let go."""
+    """Restricted records stay restricted; that they were, by whom, and the seals over the audit are let go.
+
+    A scope that had an end is taken away: the older schema would make it one for good. Whose tokens were refused, one
+    by one or all before a moment, is let go: end those sessions again, at the issuer or by another secret.
+    """
     postgresql = op.get_bind().dialect.name == "postgresql"
     if postgresql:
         _functions("")
+        for table in SEALED:
+            op.execute(f"DROP TRIGGER {table}_no_truncate ON {table}")
     else:
         for table in ERASABLE:
             op.execute(f"DROP TRIGGER {table}_no_delete")
+        for table in SEALED:
+            op.execute(f"DROP TRIGGER {table}_no_insert")
     for table in (
         "erasure", "legal_hold", "audit_link", "sign_in", "revoked_token", "emergency_access", "referral", "clearing",
         "allowed", "restriction",
@@ -290,9 +310,11 @@ def downgrade() -> None:
         op.drop_index(f"ix_{table}_{column}", table)
     for index in ("ix_audit_entry_changes", "ix_audit_entry_people_set", "ix_audit_entry_by"):
         op.drop_index(index, "audit_entry")
+    op.drop_index(op.f("ix_idempotency_key_recorded_at"), "idempotency_key")
+    op.execute("ALTER TABLE idempotency_key DROP COLUMN person_id")
     for column in ("changes", "seen", "reason"):
         op.execute(f"ALTER TABLE audit_entry DROP COLUMN {column}")
-    op.execute("DELETE FROM user_scope WHERE kind IN ('duty', 'cohort')")
+    op.execute("DELETE FROM user_scope WHERE kind IN ('duty', 'cohort') OR until IS NOT NULL")
     op.execute("ALTER TABLE user_scope DROP COLUMN until")
     _scopes(SCOPES_BEFORE)
     op.execute("ALTER TABLE user_account DROP COLUMN tokens_from")

@@ -36,7 +36,7 @@ class View:
         return Viewpoint(self.as_at or today, self.known_at.astimezone(UTC) if self.known_at else now)
 
 
-def viewpoint(
+async def viewpoint(
     as_at: Annotated[Day | None, Query(description="London date the clocks are read at; today when left out")] = None,
     known_at: Annotated[
         Moment | None, Query(description="What was known by this moment (with offset); now when left out")
@@ -49,7 +49,7 @@ def viewpoint(
 AskedView = Annotated[View, Depends(viewpoint)]
 
 
-def access_reason(
+async def access_reason(
     access_reason: Annotated[
         str | None,
         Header(
@@ -76,5 +76,5 @@ def _as_sent(header: str) -> str:
         return header
 
 
-def nothing_said() -> None:
+async def nothing_said() -> None:
     """Where no reason is asked for."""

@@ -114,6 +114,10 @@ def _log(act: Act, body: ContactBody) -> dict[str, Any]:
     return shown(contacts.log(act.session, new, by=act.user, at=act.now, why=act.reason))
 
 
+def _may_log(act: Act, person_id: str, _answer: bytes) -> object:
+    return contacts.whom(act.session, person_id, None, by=act.user, at=act.now, why=act.reason)
+
+
 def shown(logged: Logged) -> dict[str, Any]:
     """What became of a contact."""
     return {"contact": logged.contact, "accommodation": logged.accommodation}
@@ -128,7 +132,7 @@ def shown(logged: Logged) -> dict[str, Any]:
 )
 def log_contact(body: ContactBody, act: ContactRecorder, key: Key) -> Response:
     """Record a contact, made or attempted. Clocks that turn on contact restart at once."""
-    return once(act, key, body.model_dump(), lambda: _log(act, body))
+    return once(act, key, body.model_dump(), lambda: _log(act, body), still=_may_log)
 
 
 @router.post(
@@ -149,7 +153,7 @@ def _answer(act: Act, item: KeyedContact | Unfit, request: Request) -> dict[str,
     asked = item.model_dump(exclude={"idempotency_key"})
     try:
         with act.session.begin_nested():
-            kept = keep_once(act, item.idempotency_key, asked, lambda: _log(act, item))
+            kept = keep_once(act, item.idempotency_key, asked, lambda: _log(act, item), still=_may_log)
     except Refused as refused:
         if refused.status in (403, 404, 429):
             note_denied(act.session, request, refused, at=act.now)

@@ -28,6 +28,7 @@ ISSUE: dict[str, Any] = {
     "allowed": "a day not before the start", "doubtful": False, "owner": "team_manager",
     "since": "2020-07-29T01:04:11Z", "age_days": 2,
 }  # fmt: skip
+BLANK = dict.fromkeys(ISSUE) | {"reason": "This record is restricted."}
 COUNTED = {"refused": 1, "doubtful": 12, "datasets": [
     {"source": "eclipse", "profile": "cohorts", "dataset": "accommodation", "refused": 1, "doubtful": 12,
      "oldest_days": 30, "owners": {"performance_analyst": 12, "team_manager": 1}},
@@ -66,17 +67,20 @@ def read_rows(
     cursor: Annotated[str | None, Query(max_length=36, description="`next` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
-    """The oldest first. `row` is the line in the push that first said so (`batch_id`); never what a cell held."""
+    """The oldest first. `row` is the line in the push that first said so (`batch_id`); never what a cell held.
+
+    Without a filter, one blank row at the end for each restricted person, however much is wrong.
+    """
     refuse_unknown("dataset", dataset, EVERY_DATASET)
     refuse_unknown("owner", owner, OWNERS)
     refuse_unknown("code", code, WORDS)
     filters = Filters(dataset=dataset, code=code, owner=owner, doubtful=doubtful)
 
     def compute(seen: Seen) -> tuple[bytes, list[str]]:
-        rows, after = data_quality.page(
+        rows, blank, after = data_quality.page(
             seen.session, to=seen.user, at=seen.now, filters=filters, after=cursor, limit=limit
         )  # fmt: skip
-        body = dump({"rows": [_issue(each, seen) for each in rows], "next": after})
+        body = dump({"rows": [*(_issue(each, seen) for each in rows), *([BLANK] * blank)], "next": after})
         return body, sorted({each.person_id for each in rows if each.person_id})
 
     return Response(look.at("read.data_quality_rows", compute), media_type="application/json")

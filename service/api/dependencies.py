@@ -1,11 +1,13 @@
 """The request boundary: who asks, may they, in which transaction, as of when; and the audit of it."""
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Header, Request
+from anyio.to_thread import run_sync
+from fastapi import Depends, Request
 from prometheus_client import Counter
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -20,7 +22,7 @@ from service.errors import Busy, NotPermitted, NotSignedIn
 from service.operations import looks, signing_in
 from service.readers.mapping import CodeMap
 from service.store import admission, audit, users
-from service.store.engine import Clock, Writing, reading, writing
+from service.store.engine import Clock, Writing, reading, share_sight, writing
 
 T = TypeVar("T")
 LOOKS = 3
@@ -45,15 +47,23 @@ def the_door(request: Request) -> Door:
     return door
 
 
-TheDoor = Annotated[Door, Depends(the_door)]
+async def _the_door(request: Request) -> Door:
+    return the_door(request)  # on the event loop: what does not wait needs no thread
 
 
-def caller(door: TheDoor, authorization: Annotated[str | None, Header(include_in_schema=False)] = None) -> Subject:
-    """Whom the bearer token speaks for. No cookie ever counts here."""
-    scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise NotSignedIn
-    return door.verifier.verify(token.strip())
+TheDoor = Annotated[Door, Depends(_the_door)]
+
+
+async def caller(request: Request) -> Subject:
+    """Whom the bearer token speaks for, verified once a request. No cookie ever counts here."""
+    subject: Subject | None = getattr(request.state, "subject", None)
+    if subject is None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise NotSignedIn
+        subject = await run_sync(the_door(request).verifier.verify, token.strip())
+        request.state.subject = subject
+    return subject
 
 
 Caller = Annotated[Subject, Depends(caller)]
@@ -95,6 +105,15 @@ def serving(session: Session, request: Request) -> None:
     session.info[audit.REASON] = getattr(request.state, "reason", None)
 
 
+@contextmanager
+def _committing(door: Door, *, sight: bool = False, intake: bool = False) -> Iterator[Writing]:
+    """A write transaction whose alerts are counted once they are committed, whatever raised them."""
+    with writing(door.engine, door.clock, sight=sight, intake=intake) as write:
+        yield write
+    for act in write.session.info.get(audit.ALERTS, ()):
+        ALERTS.labels(act.removeprefix(audit.ALERT)).inc()
+
+
 @dataclass(frozen=True, slots=True)
 class Act:
     """A write under way: one transaction, one user, one moment. It commits before the answer goes out."""
@@ -116,7 +135,7 @@ def acting(permission: Permission, *, sight: bool = False, reasoned: bool = Fals
         request: Request, door: TheDoor, subject: Caller, reason: Annotated[str | None, Depends(why)]
     ) -> Iterator[Act]:
         request.state.reason = reason
-        with writing(door.engine, door.clock, sight=sight) as write:
+        with _committing(door, sight=sight) as write:
             yield Act(write.session, writes(write, subject, permission, request), write.now, reason)
 
     return Depends(begin, scope="function")
@@ -172,7 +191,7 @@ class Look:
 
     def noted(self, act: str, user: User, people: Collection[str], *, person_id: str | None = None) -> bool:
         """Commit the audit entry of what is about to be shown; False when access changed since `user` was read."""
-        with writing(self.door.engine, self.door.clock) as write:
+        with _committing(self.door) as write:
             serving(write.session, self.request)
             if users.access_version(write.session) != user.access_version:
                 return False
@@ -185,7 +204,7 @@ class Look:
 
         Admitted and found unchanged in the transaction that notes it, so nothing is believed from one look to the next.
         """
-        with writing(self.door.engine, self.door.clock) as write:
+        with _committing(self.door) as write:
             user = writes(write, self.subject, self.permission, self.request)
             if not stands(Seen(write.session, user, write.now, self.reason)):
                 return False
@@ -195,18 +214,23 @@ class Look:
     def _note(
         self, write: Writing, act: str, user: User, people: Collection[str], *, person_id: str | None = None
     ) -> None:
-        told = looks.note(
+        looks.note(
             write.session, act, by=user, at=write.now, person_id=person_id, people=people,
             detail={"path": self.request.url.path},
         )  # fmt: skip
-        if told:
-            ALERTS.labels("bulk_reading").inc()
 
     def intake(self, do: Callable[[Act], T]) -> T:
-        """What `do` gives in a long write transaction, one intake at a time."""
-        with writing(self.door.engine, self.door.clock, intake=True) as write:
+        """What `do` gives in a long write transaction, one intake at a time.
+
+        Raises Busy, and nothing was done, where who may see what changed meanwhile: an intake keeps nobody from it.
+        """
+        with _committing(self.door, intake=True) as write:
             user = writes(write, self.subject, self.permission, self.request)
-            return do(Act(write.session, user, write.now, self.reason))
+            done = do(Act(write.session, user, write.now, self.reason))
+            share_sight(write.session)
+            if users.access_version(write.session) != user.access_version:
+                raise Busy(retry_after=1)
+            return done
 
 
 def looking(permission: Permission, *, reasoned: bool = False) -> Any:

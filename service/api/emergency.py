@@ -42,6 +42,10 @@ def _granted(act: Act, body: EmergencyBody) -> emergency.Opened:
     )
 
 
+def _card_is_looked_up(_act: Act, _person_id: str, _answer: bytes) -> None:
+    """Whether they may still see it turns out with the card."""
+
+
 @router.post(
     "/emergency-sight",
     status_code=201,
@@ -55,7 +59,7 @@ def open_in_emergency(
     """Their card, and 12 hours in which you see this person. Information governance is told, with your reason."""
     asked = ["emergency-sight", body.model_dump()]
     # What is kept for a retry holds no card: the card is looked up each time, so none outlives the sight.
-    kept = orjson.loads(keep_once(act, key, asked, lambda: _granted(act, body)).body)
+    kept = orjson.loads(keep_once(act, key, asked, lambda: _granted(act, body), still=_card_is_looked_up).body)
     card = emergency.card_of(act.session, kept["person_id"], reason=body.reason, to=act.user, at=act.now)
     shown = {"emergency_id": kept["emergency_id"], "until": kept["until"], "person": listed(card)}
     return Response(dump(shown), 201, media_type="application/json")

@@ -1,15 +1,17 @@
 """Facts entered by hand: for each kind that people own, create, correct, approve, withdraw."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Header, Path, Response
 
 from service.api.bodies import About, Approval, Reasoned, Sure, example_of, fact_from, of_fact, one_person
 from service.api.contacts import ENTERED
 from service.api.dependencies import Act, acting
 from service.api.described import needs, problems, shows
-from service.api.once import Key, once
+from service.api.once import Key, KeyOfRetry, keep_once, once
 from service.api.strict import StrictRoute
 from service.domain.access import RECORDED_UNDER, Permission
 from service.domain.dates import london_day
@@ -35,7 +37,7 @@ Corrector = Annotated[Act, acting(Permission.CORRECT_FACT, reasoned=True)]
 Withdrawer = Annotated[Act, acting(Permission.WITHDRAW_FACT, reasoned=True)]
 Approver = Annotated[Act, acting(Permission.APPROVE_FACT, reasoned=True)]
 FactId = Annotated[str, Path(max_length=36, description="The fact's id")]
-IfMatch = Annotated[str | None, Header(max_length=80, description="The etag the fact had when you read it")]
+IfMatch = Annotated[str | None, Header(max_length=80, description="The etag this had when you read it")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,11 @@ def _correct(act: Act, noun: _Noun, fact_id: str, body: Any, if_match: str | Non
 
 def _answer(done: entries.Entered) -> Response:
     return Response(dump(done), headers={"ETag": f'"{done.etag}"'}, media_type="application/json")
+
+
+def _answer_once(act: Act, key: str | None, asked: object, do: Callable[[], entries.Entered]) -> Response:
+    body = keep_once(act, key, asked, do, status=200).body
+    return Response(body, headers={"ETag": f'"{orjson.loads(body)["etag"]}"'}, media_type="application/json")
 
 
 def _add(router: APIRouter, noun: _Noun) -> None:
@@ -109,9 +116,13 @@ def _add(router: APIRouter, noun: _Noun) -> None:
         responses=problems(404, 409) | shows(shown | {"counts": "withdrawn"}),
         openapi_extra=needs(Permission.WITHDRAW_FACT),
     )
-    def withdraw(fact_id: FactId, body: Reasoned, act: Withdrawer) -> Response:
+    def withdraw(fact_id: FactId, body: Reasoned, act: Withdrawer, key: KeyOfRetry) -> Response:
         """Take it out of the file; the audit keeps it, and information governance is told."""
-        return _answer(entries.withdraw(act.session, kind, fact_id, by=act.user, at=act.now, reason=body.reason))
+
+        def do() -> entries.Entered:
+            return entries.withdraw(act.session, kind, fact_id, by=act.user, at=act.now, reason=body.reason)
+
+        return _answer_once(act, key, [noun.path, "withdraw", fact_id, body.model_dump()], do)
 
     if noun.kind is not Contact:
         _add_approve(router, noun, shown)
@@ -139,13 +150,16 @@ def _add_approve(router: APIRouter, noun: _Noun, shown: dict[str, Any]) -> None:
         responses=problems(404, 409, 412) | shows(shown),
         openapi_extra=needs(Permission.APPROVE_FACT),
     )
-    def approve(fact_id: FactId, body: Approval, act: Approver, if_match: IfMatch = None) -> Response:
+    def approve(fact_id: FactId, body: Approval, act: Approver, key: KeyOfRetry, if_match: IfMatch = None) -> Response:
         """The second person: what waits counts from now. Never one's own entry."""
-        done = entries.approve(
-            act.session, noun.kind.kind, fact_id, by=act.user, at=act.now, reason=body.reason,
-            if_match=if_match and if_match.strip('"'), why=act.reason,
-        )  # fmt: skip
-        return _answer(done)
+
+        def do() -> entries.Entered:
+            return entries.approve(
+                act.session, noun.kind.kind, fact_id, by=act.user, at=act.now, reason=body.reason,
+                if_match=if_match and if_match.strip('"'), why=act.reason,
+            )  # fmt: skip
+
+        return _answer_once(act, key, [noun.path, "approve", fact_id, body.model_dump()], do)
 
 
 def routers() -> list[APIRouter]:

@@ -110,7 +110,7 @@ class Wanted:
 ZIPPED = "-gzip"  # two encodings are two representations, so a strong tag must tell them apart
 
 
-def wanted(
+async def wanted(
     if_none_match: Annotated[
         str | None, Header(description="The ETag of the answer you have: 304 if it would be the same")
     ] = None,

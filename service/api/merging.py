@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StrictBool
 from service.api.bodies import About, Id, Reasoned
 from service.api.dependencies import Act, Look, Seen, acting, looking
 from service.api.described import needs, problems, shows
-from service.api.once import Key, once
+from service.api.once import Key, KeyOfRetry, once
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
 from service.errors import Unprocessable
@@ -18,7 +18,7 @@ from service.store.merges import Merge
 from service.writers.tracker_json import dump
 
 router = APIRouter(prefix="/people", tags=["people"], route_class=StrictRoute)
-Merger = Annotated[Act, acting(Permission.MERGE_PEOPLE, reasoned=True)]
+Merger = Annotated[Act, acting(Permission.MERGE_PEOPLE, sight=True, reasoned=True)]
 
 KEPT, OTHER = "01738b11-2f00-7c44-8e21-0c1e7d9a4f10", "01738b11-2f00-7c44-8e21-0c1e7d9a4f11"
 ASKED: dict[str, Any] = {
@@ -107,11 +107,17 @@ def merge_people(body: MergeBody, act: Merger, key: Key) -> Response:
     openapi_extra=needs(Permission.MERGE_PEOPLE),
 )
 def undo_merge(
-    merge_id: Annotated[str, Path(max_length=36, description="The merge's id")], body: Reasoned, act: Merger
+    merge_id: Annotated[str, Path(max_length=36, description="The merge's id")],
+    body: Reasoned,
+    act: Merger,
+    key: KeyOfRetry,
 ) -> Response:
     """Each is shown again with all that was recorded under their own ids, while they were merged too."""
-    undone = merging.undo(act.session, merge_id, reason=body.reason, by=act.user, at=act.now)
-    return Response(dump(_shown(undone)), media_type="application/json")
+
+    def do() -> dict[str, Any]:
+        return _shown(merging.undo(act.session, merge_id, reason=body.reason, by=act.user, at=act.now))
+
+    return once(act, key, ["people/merge/undo", merge_id, body.model_dump()], do, status=200)
 
 
 @router.get(
@@ -137,7 +143,11 @@ def read_merges(look: Annotated[Look, looking(Permission.MERGE_PEOPLE)]) -> Resp
     responses=problems(404) | shows({"eclipse_id": "EDGE-001", "person_id": KEPT}),
     openapi_extra=needs(Permission.MERGE_PEOPLE),
 )
-def release_identifier(body: ReleaseBody, act: Merger) -> Response:
+def release_identifier(body: ReleaseBody, act: Merger, key: Key) -> Response:
     """Who had it keeps their facts and is found by `person_id`; the next push introduces a new person under the id."""
-    person_id = merging.release(act.session, body.eclipse_id, reason=body.reason, by=act.user, at=act.now)
-    return Response(dump({"eclipse_id": body.eclipse_id, "person_id": person_id}), media_type="application/json")
+
+    def do() -> dict[str, str]:
+        person_id = merging.release(act.session, body.eclipse_id, reason=body.reason, by=act.user, at=act.now)
+        return {"eclipse_id": body.eclipse_id, "person_id": person_id}
+
+    return once(act, key, ["people/identifiers/release", body.model_dump()], do, status=200)

@@ -8,11 +8,13 @@ import anyio
 import structlog
 from anyio.to_thread import current_default_thread_limiter
 from prometheus_client import Counter, Histogram
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.described import route_of
 from service.api.problems import problem, unforeseen
-from service.errors import HeadTooLarge, NotFound, Refused, TooLarge, TooSlow, Unprocessable
+from service.errors import Ambiguous, CutShort, HeadTooLarge, NotFound, Refused, TooLarge, TooSlow, Unprocessable
+from service.writers.page import styles
 
 SMALL = 2 * 1024 * 1024
 LARGE = 64 * 1024 * 1024
@@ -29,11 +31,20 @@ HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-frame-options", b"DENY"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        f"default-src 'none'; style-src {' '.join(styles())}; frame-ancestors 'none'".encode(),
+    ),
     (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
 ]
 REQUESTS = Counter("los_requests", "Requests answered", ["method", "route", "status"])
 SECONDS = Histogram("los_request_seconds", "Seconds to answer", ["route"])
+SAID_ONCE = (
+    b"authorization", b"access-reason", b"idempotency-key", b"if-match", b"if-none-match", b"content-type",
+    b"content-length", b"content-encoding", b"host",
+)  # fmt: skip
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"})
 log = structlog.get_logger()
 
@@ -110,6 +121,8 @@ class Around:
             await (problem(refused) if refused else self._app)(scope, body.take, headed)
         except _Unwanted as unwanted:
             await problem(unwanted.refused)(scope, receive, headed)
+        except ClientDisconnect:  # a phone that lost its line: nothing was done, and nobody is there to read why
+            await problem(CutShort())(scope, receive, headed)
         except Exception as error:
             if begun:
                 raise
@@ -122,6 +135,8 @@ def _unfit(scope: Scope, most: int) -> Refused | None:
     """Why a request goes no further: more is announced than is taken, or a NUL, which no id and no code holds."""
     if _head(scope) > LARGEST_HEAD:
         return HeadTooLarge()
+    if _ambiguous(scope):
+        return Ambiguous()
     if _declared(scope) > most:
         return TooLarge()
     if "\x00" in scope["path"]:
@@ -135,6 +150,12 @@ def _head(scope: Scope) -> int:
     """Bytes of the address and the headers."""
     named = sum(len(name) + len(value) + 4 for name, value in scope["headers"])
     return named + len(scope["path"]) + len(scope["query_string"])
+
+
+def _ambiguous(scope: Scope) -> bool:
+    """Whether a proxy in front may have read another request than we do, or another caller, key or reason."""
+    named = [name for name, _ in scope["headers"]]
+    return {b"content-length", b"transfer-encoding"} <= {*named} or any(named.count(name) > 1 for name in SAID_ONCE)
 
 
 def _declared(scope: Scope) -> int:

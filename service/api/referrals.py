@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from service.api.bodies import About, Day, Id, Reasoned, one_person
 from service.api.dependencies import Act, Look, Seen, acting, looking
 from service.api.described import needs, problems, shows
-from service.api.once import Key, once
+from service.api.once import Key, KeyOfRetry, in_scope, once
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
 from service.operations import referrals
@@ -77,12 +77,18 @@ def refer(body: ReferralBody, act: Referrer, key: Key) -> Response:
     openapi_extra=needs(Permission.REFER_PERSON),
 )
 def end_referral(
-    referral_id: Annotated[str, Path(max_length=36, description="The referral's id")], body: Reasoned, act: Referrer
+    referral_id: Annotated[str, Path(max_length=36, description="The referral's id")],
+    body: Reasoned,
+    act: Referrer,
+    key: KeyOfRetry,
 ) -> Response:
     """For who made it, and for whoever may refer this person. Counts from the account's next request."""
-    ended = referrals.end(act.session, referral_id, reason=body.reason, by=act.user, at=act.now)
-    said = {"referral_id": ended.referral_id, "ended_at": ended.superseded_at}
-    return Response(dump(said), media_type="application/json")
+
+    def do() -> dict[str, Any]:
+        ended = referrals.end(act.session, referral_id, reason=body.reason, by=act.user, at=act.now)
+        return {"referral_id": ended.referral_id, "ended_at": ended.superseded_at}
+
+    return once(act, key, ["referrals/end", referral_id, body.model_dump()], do, status=200, still=in_scope)
 
 
 @router.get(

@@ -1,5 +1,6 @@
 """Restricted records: restrict one, keep its allow-list, ask for it to be cleared, decide what another asked."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
@@ -8,7 +9,7 @@ from pydantic import ConfigDict, Field
 from service.api.bodies import About, Id, Reasoned, one_person
 from service.api.dependencies import Act, Look, Seen, acting, looking
 from service.api.described import needs, problems, shows
-from service.api.once import Key, once
+from service.api.once import Key, in_scope, once
 from service.api.strict import StrictRoute
 from service.domain.access import Permission
 from service.operations import restrictions
@@ -20,6 +21,7 @@ Keeper = Annotated[Act, acting(Permission.RESTRICT_RECORD, sight=True)]
 Decider = Annotated[Act, acting(Permission.CLEAR_RESTRICTION, sight=True)]
 Reader = Annotated[Look, looking(Permission.CLEAR_RESTRICTION, reasoned=True)]
 RestrictionId = Annotated[str, Path(max_length=36, description="The restriction's id")]
+Keeping = Callable[..., Shown]
 
 USER_ID = "01738b11-2f00-7c44-8e21-0c1e7d9a4f20"
 WHY = "A parent of the child works in the council"
@@ -108,7 +110,14 @@ def restrict_record(body: RestrictBody, act: Keeper, key: Key) -> Response:
         )  # fmt: skip
         return _shown(made)
 
-    return once(act, key, ["restrictions", body.model_dump()], do)
+    return once(act, key, ["restrictions", body.model_dump()], do, still=in_scope)
+
+
+def _kept_list(act: Act, key: str, name: str, restriction_id: str, body: AllowBody, do: Keeping) -> Response:
+    def keep() -> dict[str, Any]:
+        return _shown(do(act.session, restriction_id, body.user_id, reason=body.reason, by=act.user, at=act.now))
+
+    return once(act, key, [f"restrictions/{name}", restriction_id, body.model_dump()], keep, status=200, still=in_scope)
 
 
 @router.post(
@@ -118,16 +127,8 @@ def restrict_record(body: RestrictBody, act: Keeper, key: Key) -> Response:
     openapi_extra=needs(Permission.RESTRICT_RECORD),
 )
 def allow_reader(restriction_id: RestrictionId, body: AllowBody, act: Keeper, key: Key) -> Response:
-    """As far as the person is in that account's scope: a list widens nobody's scope."""
-
-    def do() -> dict[str, Any]:
-        return _shown(
-            restrictions.allow(
-                act.session, restriction_id, body.user_id, reason=body.reason, by=act.user, at=act.now
-            )
-        )  # fmt: skip
-
-    return once(act, key, ["restrictions/allow", restriction_id, body.model_dump()], do, status=200)
+    """As far as the person is in that account's scope: a list widens nobody's scope. Never to your own account."""
+    return _kept_list(act, key, "allow", restriction_id, body, restrictions.allow)
 
 
 @router.post(
@@ -138,15 +139,7 @@ def allow_reader(restriction_id: RestrictionId, body: AllowBody, act: Keeper, ke
 )
 def disallow_reader(restriction_id: RestrictionId, body: AllowBody, act: Keeper, key: Key) -> Response:
     """Counts from the account's next request."""
-
-    def do() -> dict[str, Any]:
-        return _shown(
-            restrictions.disallow(
-                act.session, restriction_id, body.user_id, reason=body.reason, by=act.user, at=act.now
-            )
-        )  # fmt: skip
-
-    return once(act, key, ["restrictions/disallow", restriction_id, body.model_dump()], do, status=200)
+    return _kept_list(act, key, "disallow", restriction_id, body, restrictions.disallow)
 
 
 @router.post(
@@ -161,7 +154,7 @@ def ask_to_clear(restriction_id: RestrictionId, body: Reasoned, act: Keeper, key
     def do() -> dict[str, Any]:
         return _shown(restrictions.ask(act.session, restriction_id, reason=body.reason, by=act.user, at=act.now))
 
-    return once(act, key, ["restrictions/clear", restriction_id, body.model_dump()], do, status=200)
+    return once(act, key, ["restrictions/clear", restriction_id, body.model_dump()], do, status=200, still=in_scope)
 
 
 @router.post(
@@ -179,4 +172,5 @@ def decide_clearing(restriction_id: RestrictionId, body: DecisionBody, act: Deci
         )
         return {"restriction_id": restriction_id, "decision": decided.value}
 
-    return once(act, key, ["restrictions/clearing", restriction_id, body.model_dump(mode="json")], do, status=200)
+    asked = ["restrictions/clearing", restriction_id, body.model_dump(mode="json")]
+    return once(act, key, asked, do, status=200, still=in_scope)

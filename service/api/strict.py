@@ -4,12 +4,11 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from anyio.to_thread import run_sync
 from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from service.api.dependencies import caller, the_door
+from service.api.dependencies import caller
 from service.errors import Unprocessable
 
 DEEPEST = 20
@@ -88,7 +87,7 @@ class StrictRoute(APIRoute):
 
         async def handler(request: Request) -> Response:
             if self.body_field is not None:  # nobody's body is read before it is known whose it is
-                await run_sync(caller, the_door(request), request.headers.get("authorization"))
+                await caller(request)
             _check_query(request, asked)
             if self.body_field is not None:
                 if announced(request.headers.get("content-type", "")) != JSON:

@@ -9,9 +9,11 @@ from pydantic import ConfigDict, Field, StrictBool, StrictStr
 from service.api.bodies import Id, Moment, Strict, Text
 from service.api.dependencies import Act, Look, Seen, TheDoor, acting, looking
 from service.api.described import needs, problems, shows
-from service.api.once import Key, once
+from service.api.facts import IfMatch
+from service.api.once import Key, KeyOfRetry, once
 from service.api.strict import StrictRoute
 from service.domain.access import Permission, Role, ScopeKind
+from service.errors import ConditionMissing
 from service.operations import signing_in, users
 from service.operations.users import Access
 from service.store import users as accounts
@@ -30,6 +32,7 @@ REVOKED: dict[str, Any] = {"issuer": "https://login.example/tenant/v2.0", "token
 WHY: dict[str, Any] = {"reason": "The laptop was stolen"}
 ACCOUNT: dict[str, Any] = {"issuer": "https://login.example/tenant/v2.0", "subject": "a1b2c3", "name": "Pat Example"}
 USER_ID = {"user_id": "01738b11-2f00-7c44-8e21-0c1e7d9a4f10"}
+TAGGED = USER_ID | {"etag": "9b1f0c"}
 
 
 class ScopeBody(Strict):
@@ -96,11 +99,11 @@ class LinkBody(Strict):
 @router.get(
     "",
     summary="Accounts",
-    responses=problems() | shows({"users": [USER_ID | ACCOUNT | ACCESS | {"active": True, "worker_ref": "W1042"}]}),
+    responses=problems() | shows({"users": [TAGGED | ACCOUNT | ACCESS | {"active": True, "worker_ref": "W1042"}]}),
     openapi_extra=needs(Permission.MANAGE_USERS),
 )
 def read_users(look: Annotated[Look, looking(Permission.MANAGE_USERS)]) -> Response:
-    """Every account with its roles, scope and worker."""
+    """Every account with its roles, scope and worker, and the etag that a change of it needs."""
 
     def compute(seen: Seen) -> tuple[bytes, tuple[str, ...]]:
         return dump({"users": _listed(seen)}), ()
@@ -109,7 +112,7 @@ def read_users(look: Annotated[Look, looking(Permission.MANAGE_USERS)]) -> Respo
 
 
 def _listed(seen: Seen) -> list[dict[str, Any]]:
-    ends = accounts.scope_ends(seen.session)
+    ends, etags = accounts.scope_ends(seen.session), users.etags(seen.session)
 
     def shown(user_id: str, scope: Scope) -> dict[str, str | datetime]:
         until = ends.get((user_id, scope))
@@ -119,7 +122,7 @@ def _listed(seen: Seen) -> list[dict[str, Any]]:
         {
             "user_id": a.user_id, "issuer": a.issuer, "subject": a.subject, "oid": a.oid, "name": a.name,
             "active": a.active, "worker_ref": a.worker_ref, "roles": sorted(roles),
-            "scopes": [shown(a.user_id, scope) for scope in sorted(scopes)],
+            "scopes": [shown(a.user_id, scope) for scope in sorted(scopes)], "etag": etags[a.user_id],
         }
         for a, roles, scopes in accounts.everyone(seen.session)
     ]  # fmt: skip
@@ -129,7 +132,7 @@ def _listed(seen: Seen) -> list[dict[str, Any]]:
     "",
     status_code=201,
     summary="Add an account",
-    responses=problems(409) | shows(USER_ID, status=201),
+    responses=problems(409) | shows(TAGGED, status=201),
     openapi_extra=needs(Permission.MANAGE_USERS),
 )
 def add_user(body: AccountBody, act: Administrator, key: Key) -> Response:
@@ -140,7 +143,7 @@ def add_user(body: AccountBody, act: Administrator, key: Key) -> Response:
             act.session, body.access(), issuer=body.issuer, subject=body.subject, name=body.name, by=act.user,
             at=act.now,
         )  # fmt: skip
-        return {"user_id": made}
+        return {"user_id": made, "etag": users.etag(act.session, made)}
 
     return once(act, key, body.model_dump(mode="json"), do)
 
@@ -148,25 +151,40 @@ def add_user(body: AccountBody, act: Administrator, key: Key) -> Response:
 @router.put(
     "/{user_id}/access",
     summary="Set an account's roles, scope and standing",
-    responses=problems(404) | shows(USER_ID),
+    responses=problems(404, 412, 428) | shows(TAGGED),
     openapi_extra=needs(Permission.MANAGE_USERS),
 )
-def change_user(user_id: UserId, body: AccessBody, act: Administrator) -> Response:
+def change_user(user_id: UserId, body: AccessBody, act: Administrator, if_match: IfMatch = None) -> Response:
     """Counts from the account's next request."""
-    users.change(act.session, user_id, body.access(), active=body.active, by=act.user, at=act.now)
-    return Response(dump({"user_id": user_id}), media_type="application/json")
+    read = _read(if_match)
+    etag = users.change(
+        act.session, user_id, body.access(), active=body.active, by=act.user, at=act.now, if_match=read
+    )  # fmt: skip
+    return _answer({"user_id": user_id}, etag)
+
+
+def _read(if_match: str | None) -> str:
+    """The etag the account had when it was read: nobody changes one blindly."""
+    if if_match is None:
+        raise ConditionMissing
+    return if_match.strip('"')
+
+
+def _answer(said: dict[str, Any], etag: str) -> Response:
+    return Response(dump(said | {"etag": etag}), headers={"ETag": f'"{etag}"'}, media_type="application/json")
 
 
 @router.put(
     "/{user_id}/worker",
     summary="Link an account to its worker",
-    responses=problems(404, 409) | shows(USER_ID | {"worker_ref": "W1042"}),
+    responses=problems(404, 409, 412, 428) | shows(TAGGED | {"worker_ref": "W1042"}),
     openapi_extra=needs(Permission.MANAGE_USERS),
 )
-def link_user(user_id: UserId, body: LinkBody, act: Administrator) -> Response:
+def link_user(user_id: UserId, body: LinkBody, act: Administrator, if_match: IfMatch = None) -> Response:
     """A worker comes from Eclipse and needs no account; an administrator says who is who, never a batch."""
-    users.link(act.session, user_id, body.worker_ref, by=act.user, at=act.now)
-    return Response(dump({"user_id": user_id, "worker_ref": body.worker_ref}), media_type="application/json")
+    read = _read(if_match)
+    etag = users.link(act.session, user_id, body.worker_ref, by=act.user, at=act.now, if_match=read)
+    return _answer({"user_id": user_id, "worker_ref": body.worker_ref}, etag)
 
 
 @router.post(
@@ -175,10 +193,14 @@ def link_user(user_id: UserId, body: LinkBody, act: Administrator) -> Response:
     responses=problems(404) | shows(USER_ID | {"tokens_from": "2020-07-31T09:05:00Z"}),
     openapi_extra=needs(Permission.END_SESSIONS),
 )
-def sign_out_user(user_id: UserId, body: EndBody, act: SessionKeeper) -> Response:
-    """No token that the account was given so far is taken again, from the next request on. Safe to send twice."""
-    signing_in.sign_out(act.session, user_id, reason=body.reason, by=act.user, at=act.now)
-    return Response(dump({"user_id": user_id, "tokens_from": act.now}), media_type="application/json")
+def sign_out_user(user_id: UserId, body: EndBody, act: SessionKeeper, key: KeyOfRetry) -> Response:
+    """No token that the account was given so far is taken again, from the next request on."""
+
+    def do() -> dict[str, Any]:
+        signing_in.sign_out(act.session, user_id, reason=body.reason, by=act.user, at=act.now)
+        return {"user_id": user_id, "tokens_from": act.now}
+
+    return once(act, key, ["users/sign-out", user_id, body.model_dump()], do, status=200)
 
 
 @tokens_router.post(

@@ -10,8 +10,17 @@ from service.errors import Busy
 __all__ = ["app", "asgi", "main"]
 
 app = typer.Typer(help="Line of Sight", no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-for command in (serving.migrate, serving.serve, demonstration.demo, demonstration.token, backup.backup,
-                backup.verify_backup, backup.restore, grants.grants, rights.subject_access):
+for command in (
+    serving.migrate,
+    serving.serve,
+    demonstration.demo,
+    demonstration.token,
+    backup.backup,
+    backup.verify_backup,
+    backup.restore,
+    grants.grants,
+    rights.subject_access,
+):
     app.command()(command)
 app.add_typer(accounts.app, name="user")
 app.add_typer(retention.retention, name="retention")

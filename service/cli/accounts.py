@@ -1,5 +1,7 @@
 """Accounts from the command line: the first administrator, whom nobody could add over HTTP, and who may sign in."""
 
+import os
+import pwd
 from datetime import datetime
 from typing import Annotated
 
@@ -22,6 +24,7 @@ def add(
     issuer: Annotated[str | None, typer.Option(help="`iss` of their tokens; LOS_OIDC_ISSUER when left out")] = None,
     oid: Annotated[str | None, typer.Option(help="`oid` of their tokens, with Entra: only such tokens count")] = None,
     scope: Annotated[list[str] | None, typer.Option(help="kind or kind:code; the role's own when left out")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for the audit")] = None,
 ) -> None:
     """Add an account, the first administrator's above all; later ones are added over HTTP."""
     from service.operations import users
@@ -33,11 +36,14 @@ def add(
         raise shell.stop("--issuer: tokens of that issuer are not taken here; LOS_OIDC_ISSUER names another", 2)
     roles = [_role(each) for each in role]
     access = users.Access(roles=roles, scopes=_scopes(scope, roles), oid=oid)
-    for option, value in (("--subject", subject), ("--name", name), ("--oid", oid or "-")):
+    for option, value in (("--subject", subject), ("--name", name), ("--oid", oid or "-"), ("--reason", reason or "-")):
         _refuse_blank(option, value)
     try:
         with shell.database(settings) as engine, writing(engine, utc_now, sight=True) as write:
-            made = users.add_by_command(write.session, access, issuer=where, subject=subject, name=name, at=write.now)
+            made = users.add_by_command(
+                write.session, access, issuer=where, subject=subject, name=name, operator=_operator(), reason=reason,
+                at=write.now,
+            )  # fmt: skip
     except Conflict:
         raise shell.stop("--subject: there is an account of that issuer and subject already") from None
     except Refused as refused:
@@ -87,6 +93,14 @@ def _scopes(given: list[str] | None, roles: list[Role]) -> list[tuple[ScopeKind,
     if not scopes or any(kind not in set(ScopeKind) for kind, _ in scopes):
         raise shell.stop(f"--scope: kind or kind:code, of {', '.join(ScopeKind)}", 2)
     return [(ScopeKind(kind), code) for kind, code in scopes]
+
+
+def _operator() -> str:
+    """Whose account of this machine gives the command: by the process, not by an environment anybody can set."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container runs as a number without a name
+        return str(os.getuid())
 
 
 def _refuse_blank(option: str, value: str) -> None:

@@ -1,5 +1,6 @@
 """The audit from the command line: seal what is not sealed yet, and prove that nothing sealed was changed."""
 
+import time
 from typing import Annotated
 
 import typer
@@ -9,15 +10,30 @@ from service.cli import shell
 
 app = typer.Typer(help="Seal and verify the audit", no_args_is_help=True)
 
+# An intake is not waited for in the queue of the locks, where whoever writes would stand behind: it is asked again.
+TRIES, REST = 60, 1.0
+BUSY = 75
+"""The exit code that says: nothing wrong, the same again later."""
+
 
 @app.command("seal")
 def seal() -> None:
-    """Seal every entry so far. `los serve` does it each minute."""
+    """Seal every entry older than a minute. `los serve` does it each minute. Ends with 75 where an intake goes on."""
+    from service.errors import Busy
     from service.operations import sealing
+    from service.timers import PATIENCE
 
     with shell.database(shell.settings_here()) as engine:
-        done = sealing.seal(engine, utc_now)
+        for _ in range(TRIES):
+            try:
+                done = sealing.seal(engine, utc_now, patience=PATIENCE)
+                break
+            except Busy:
+                time.sleep(REST)
+        else:
+            raise shell.stop("Not sealed: something long is being written. Run it again later.", BUSY)
     typer.echo(f"Sealed now: {done.entries}")
+    typer.echo(f"Too young yet: {done.young}")
     typer.echo(f"Head: {done.head.number} {done.head.hash}")
 
 

@@ -39,11 +39,15 @@ def serve(
     """Serve the API."""
     import uvicorn
 
+    from service.readers import mapping
+
     settings = shell.settings_here()
     if settings.loopback_only and host not in ("127.0.0.1", "::1", "localhost"):
         raise shell.stop("LOS_ENVIRONMENT: development listens on this machine only")
     if settings.sqlite and workers > 1:
         raise shell.stop("--workers: SQLite serves one process; set LOS_DATABASE_URL to a PostgreSQL for more")
+    with shell.refusals():
+        mapping.load(settings.mapping_file)
     _refuse_other_schema(settings)
     _refuse_carelessness(settings)
     uvicorn.run(

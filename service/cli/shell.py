@@ -15,12 +15,19 @@ from service.settings import Settings, from_environment
 
 def settings_here() -> Settings:
     """The settings of this environment, and their folder made. Stops when they are refused."""
-    try:
+    with refusals():
         settings = from_environment(os.environ)
-    except SettingsRefused as refused:
-        raise stop(f"Refused to start: {refused}") from None
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return settings
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Stop with a word where a setting, or the file that it names, cannot be used."""
+    try:
+        yield
+    except SettingsRefused as refused:
+        raise stop(f"Refused to start: {refused}") from None
 
 
 def stop(message: str, code: int = 1) -> typer.Exit:

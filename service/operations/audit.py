@@ -9,6 +9,7 @@ from service.domain.access import User
 from service.domain.period import Period
 from service.errors import NotFound, Unprocessable
 from service.store import trail
+from service.store.audit import LOOKS
 from service.store.trail import Entry, Who
 
 
@@ -26,7 +27,7 @@ class Kind(StrEnum):
 # Begins of acts, the first that fits; whatever else there is changes something.
 _ACTS = (
     ("denied", Kind.DENIAL), ("sign_in.refused", Kind.REFUSED_SIGN_IN), ("sign_in", Kind.SIGN_IN),
-    ("alert.", Kind.ALERT), ("read.", Kind.LOOK), ("ingest.plan", Kind.LOOK), ("ingest.read", Kind.LOOK),
+    ("alert.", Kind.ALERT), *[(begins, Kind.LOOK) for begins in LOOKS],
 )  # fmt: skip
 WATCHED = {Kind.ALERT: "alert.", Kind.DENIAL: "denied", Kind.REFUSED_SIGN_IN: "sign_in.refused"}
 

@@ -62,8 +62,9 @@ class Page:
 def listed(session: Session, *, to: User, view: Viewpoint, today: date, asked: Asked) -> Page:
     """Conflicts of the people `to` may see: danger first, then the longest open; restricted people last, blank.
 
-    A dozen SELECTs, however many conflicts there are. One person's own list (`asked.person_id`) is unredacted for
-    whoever may open the record.
+    A blank row a person, counted once, and only where nothing narrows the list: a filter that a blank row answered to
+    would say what it hides. A dozen SELECTs, however many conflicts there are. One person's own list
+    (`asked.person_id`) is unredacted for whoever may open the record.
     """
     if to.sight is not Sight.ROWS:
         raise NotPermitted
@@ -85,15 +86,16 @@ def listed(session: Session, *, to: User, view: Viewpoint, today: date, asked: A
     etags = _etags(versions)
     ours = [(c, shown[o.person_id]) for c in found if (o := owners[c.person_id]).person_id in shown]
     open_ = sorted((pair for pair in ours if not pair[1].restricted), key=lambda pair: order_key(pair[0]))
-    closed = [pair for pair in ours if pair[1].restricted]
+    narrowed = asked.kind is not None or asked.team is not None
+    closed = {} if narrowed else {f.person_id: (c, f) for c, f in ours if f.restricted}
     rest = [pair for pair in open_ if asked.after is None or order_key(pair[0]) > asked.after]
     page, more = rest[: asked.limit], len(rest) > asked.limit
     rows = [_row(c, f, around, etags) for c, f in page]
     if not more:  # restricted people stand last, all on the last page: their place tells nothing
         rows += [Row(BLANK, None, None, None, {}) for _ in closed]
-        page = page + closed
+        page = [*page, *closed.values()]
     seen = tuple(dict.fromkeys(f.person_id for _, f in page))
-    return Page(tuple(rows), seen, len(ours), order_key(page[-1][0]) if more else None)
+    return Page(tuple(rows), seen, len(open_) + len(closed), order_key(page[-1][0]) if more else None)
 
 
 def _in_dispute(

@@ -53,7 +53,7 @@ def log(session: Session, new: NewContact, *, by: User, at: datetime, why: str |
     """
     for fault in mistimed(new.contact, at=at):
         raise (ContactInFuture if fault[1] == "in_future" else ContactTooOld)(fault)
-    person, seen = _whom(session, new, by, at, why)
+    person, seen = whom(session, new.person_id, new.eclipse_id, by=by, at=at, why=why)
     ground = person.ground or scope.ground_of(session, by, london_day(at), person.kept_under)
     entered = [
         entries.enter(
@@ -65,9 +65,11 @@ def log(session: Session, new: NewContact, *, by: User, at: datetime, why: str |
     return Logged(told[0], told[1] if len(told) > 1 else None)
 
 
-def _whom(session: Session, new: NewContact, by: User, at: datetime, why: str | None) -> tuple[Somebody, bool]:
-    """Whom it is about, and whether `by` may open the record. Raises NotFound when they may not even log."""
-    today, ours, theirs = london_day(at), new.person_id, new.eclipse_id
+def whom(
+    session: Session, ours: str | None, theirs: str | None, *, by: User, at: datetime, why: str | None
+) -> tuple[Somebody, bool]:
+    """Whom one of two ids means, and whether `by` may open the record. Raises NotFound when they may not even log."""
+    today = london_day(at)
     try:
         seen = somebody(session, to=by, today=today, person_id=ours, eclipse_id=theirs, reason=why, writing=True)
     except NotFound:  # then perhaps somebody whom a colleague works with: the other predicate, and the same refusal

@@ -37,7 +37,8 @@ def open_one(
     """
     _refuse_too_many(session, people.meant(session, person_id=person_id, eclipse_id=eclipse_id), by, at)
     # Looked up as if the county were in scope, so that restricted and unknown take the same SELECTs.
-    anywhere = replace(by, scopes=frozenset({(ScopeKind.COUNTY, "")}))
+    # Beside their own scope, by which the records of a line open.
+    anywhere = replace(by, scopes=by.scopes | {(ScopeKind.COUNTY, "")})
     person = somebody(
         session, to=anywhere, today=london_day(at), person_id=person_id, eclipse_id=eclipse_id, reason=reason
     )

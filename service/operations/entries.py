@@ -59,7 +59,11 @@ class Entered:
 
 def etag_of(versions: Sequence[Fact]) -> str:
     """What If-Match must say: it changes with any version or approval of the fact."""
-    said = sorted(f"{v.known.version_id}{v.known.approved_at}" for v in versions if v.known)
+    return _tag((v.known.version_id, v.known.approved_at) for v in versions if v.known)
+
+
+def _tag(versions: Iterable[tuple[str, datetime | None]]) -> str:
+    said = sorted(f"{version_id}{approved_at}" for version_id, approved_at in versions)
     return hashlib.sha256("".join(said).encode()).hexdigest()[:32]
 
 
@@ -88,8 +92,9 @@ def enter(
     own = person.kept_under
     versions = [_version(value, own, fact_id, confidence, proposed=p) for value, p in _both(counts, waits)]
     versions += [_left(session, spell, new, proposed=counts is None) for spell in followed]
-    record.append(session, versions, by=by.user_id, at=at, audit_id=audit_id)
-    return _entered(session, new.kind, fact_id, person.person_id, counts, waits, at)
+    ids = record.append(session, versions, by=by.user_id, at=at, audit_id=audit_id)
+    its_own = [each for each, version in zip(ids, versions, strict=True) if version.fact_id == fact_id]
+    return Entered(new.kind, fact_id, person.person_id, _how(counts, waits), at, _tag((each, None) for each in its_own))
 
 
 def _refuse_unsound(fact: Fact, at: datetime) -> None:
@@ -193,8 +198,11 @@ def _ours(versions: Sequence[Fact], *, proposed: bool) -> tuple[str, ...]:
 def _entered(
     session: Session, kind: str, fact_id: str, person_id: str, counts: Fact | None, waits: Fact | None, at: datetime
 ) -> Entered:
-    how = "at_once" if waits is None else "when_approved" if counts is None else "in_part"
-    return Entered(kind, fact_id, person_id, how, at, etag_of(facts.of_fact(session, kind, fact_id)))
+    return Entered(kind, fact_id, person_id, _how(counts, waits), at, etag_of(facts.of_fact(session, kind, fact_id)))
+
+
+def _how(counts: Fact | None, waits: Fact | None) -> str:
+    return "at_once" if waits is None else "when_approved" if counts is None else "in_part"
 
 
 def correct(

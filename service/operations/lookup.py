@@ -10,6 +10,14 @@ from service.store import people
 from service.store.people import Somebody
 
 
+def reached(session: Session, *, to: User, today: date, person_id: str) -> Somebody:
+    """The person with this id, if in the scope of `to`, whose record may be closed to them. Raises NotFound."""
+    found = people.find(session, to, today, person_id=person_id)
+    if found is None:
+        raise NotFound(about=people.meant(session, person_id=person_id))
+    return found
+
+
 def somebody(
     session: Session, *, to: User, today: date, person_id: str | None = None, eclipse_id: str | None = None,
     known_at: datetime | None = None, reason: str | None = None, writing: bool = False,

@@ -98,6 +98,7 @@ def undo(session: Session, merge_id: str, *, reason: str, by: User, at: datetime
     found = merges.get(session, merge_id) or found
     if found.superseded_at is not None:
         raise Conflict(("merge_id", "already_undone", "a merge that stands"))
+    whole = merges.all_of(session, found.into_person_id)
     audit_id = audit.note(
         session, "people.merge.undo", by=by.user_id, at=at, person_id=found.into_person_id, people=both,
         detail={"merge_id": merge_id, "merged": found.from_person_id},
@@ -108,7 +109,7 @@ def undo(session: Session, merge_id: str, *, reason: str, by: User, at: datetime
     record.supersede(session, "accommodation", closed, at=at)
     record.append(session, reopened, by=by.user_id, at=at, audit_id=audit_id)
     merges.undo(session, merge_id, by=by.user_id, reason=reason, at=at)
-    restrictions.carry(session, both, by=by.user_id, at=at, audit_id=audit_id)
+    restrictions.carry(session, both, of=whole, by=by.user_id, reason=reason, at=at, audit_id=audit_id)
     users.move_access_version(session)
     return merges.get(session, merge_id) or found
 

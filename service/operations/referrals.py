@@ -9,7 +9,7 @@ from service.domain.access import REFERRAL_LASTS, Role, Sight, User, sight_of
 from service.domain.dates import london_day
 from service.errors import Conflict, NotFound, Unprocessable
 from service.operations.lookup import somebody
-from service.store import audit, people, referrals, users
+from service.store import audit, people, referrals, scope, users
 from service.store.referrals import Referral
 from service.store.types import new_id
 
@@ -44,13 +44,18 @@ def colleagues(session: Session) -> list[Colleague]:
 
 
 def refer(session: Session, new: NewReferral, *, by: User, at: datetime) -> Referral:
-    """Show a person to an account from now on. Raises NotFound for a person whom `by` may not open."""
+    """Show a person to an account from now on. Raises NotFound for a person whom `by` may not open.
+
+    Raises Unprocessable for one whom `by` sees only by a referral or an emergency: that would outlast its own end.
+    """
     today = london_day(at)
     if not today <= new.ends_on <= today + REFERRAL_LASTS:
         raise Unprocessable(("ends_on", "out_of_range", f"from today to {REFERRAL_LASTS.days} days ahead"))
     person = somebody(
         session, to=by, today=today, person_id=new.person_id, eclipse_id=new.eclipse_id, reason=new.reason, writing=True
     )  # fmt: skip
+    if not scope.reached_lastingly(session, by, today, person.person_id):
+        raise Unprocessable(("person_id", "passing_sight", "somebody in scope by more than a referral or an emergency"))
     _refuse_who_gains_nothing(session, new.user_id, by)
     made = Referral(new_id(at), person.kept_under, new.user_id, new.ends_on, by.user_id, new.reason, at)
     detail = {"referral_id": made.referral_id, "user_id": new.user_id, "ends_on": new.ends_on}
@@ -78,7 +83,7 @@ def end(session: Session, referral_id: str, *, reason: str, by: User, at: dateti
     found = referrals.get(session, referral_id, lock=True)
     own = found is not None and found.referred_by == by.user_id
     # One that there is not takes the same look-ups as one of somebody hidden: "" is nobody's id.
-    if not (own or _opens(session, found.person_id if found else "", by, at)) or found is None:
+    if not (own or _may_refer(session, found.person_id if found else "", by, at)) or found is None:
         raise NotFound(about=found.person_id if found else None)
     if found.superseded_at is not None:
         raise Conflict(("referral_id", "already_ended", "a referral that stands"))
@@ -89,9 +94,10 @@ def end(session: Session, referral_id: str, *, reason: str, by: User, at: dateti
     return referrals.get(session, referral_id) or found
 
 
-def _opens(session: Session, person_id: str, by: User, at: datetime) -> bool:
-    person = people.find(session, by, london_day(at), person_id=person_id)
-    return person is not None and person.opens
+def _may_refer(session: Session, person_id: str, by: User, at: datetime) -> bool:
+    today = london_day(at)
+    person = people.find(session, by, today, person_id=person_id)
+    return person is not None and person.opens and scope.reached_lastingly(session, by, today, person.person_id)
 
 
 def listed(session: Session, *, to: User, at: datetime) -> list[Referral]:

@@ -14,6 +14,8 @@ from service.operations.lookup import somebody
 from service.store import audit, opening, restrictions
 from service.store.restrictions import Allowed, Clearing, Restriction
 
+ALERT = "alert.allow_list"
+
 
 class Decision(StrEnum):
     """What somebody else decides on a clearing that was asked for."""
@@ -47,7 +49,7 @@ def restrict(
     )  # fmt: skip
     if found.restricted:
         raise Conflict(("person_id", "restricted_already", "a record that is not restricted"))
-    _refuse_unknown(session, allow)
+    _refuse_unfit(session, allow, by)
     audit_id = audit.note(
         session, "record.restrict", by=by.user_id, at=at, person_id=found.person_id, reason=reason,
         detail={"allowed": sorted(set(allow))},
@@ -71,13 +73,18 @@ def one(session: Session, restriction_id: str, *, to: User, today: date) -> Show
 
 
 def allow(session: Session, restriction_id: str, user_id: str, *, reason: str, by: User, at: datetime) -> Shown:
-    """Open a restricted record to one more account, as far as the person is in that account's scope."""
+    """Open a restricted record to one more account, as far as the person is in that account's scope.
+
+    Never to one's own. Where `by` may not open the record themselves, information governance is told.
+    """
     today = london_day(at)
     before = one(session, restriction_id, to=by, today=today)
-    _refuse_unknown(session, [user_id])
+    _refuse_unfit(session, [user_id], by)
     if user_id in {each.user_id for each in before.allowed}:
         raise Conflict(("user_id", "allowed_already", "an account that is not on the list"))
     audit_id = _noted(session, "record.allow", before, reason, by=by, at=at, user_id=user_id)
+    if not (before.restriction.opens or opening.by_post(by)):
+        _noted(session, ALERT, before, reason, by=by, at=at, user_id=user_id)
     restrictions.allow(session, restriction_id, [user_id], by=by.user_id, reason=reason, at=at, audit_id=audit_id)
     return one(session, restriction_id, to=by, today=today)
 
@@ -120,7 +127,10 @@ def decide(
     return decision
 
 
-def _refuse_unknown(session: Session, user_ids: Collection[str]) -> None:
+def _refuse_unfit(session: Session, user_ids: Collection[str], by: User) -> None:
+    """Refuse who keeps a list and would stand on it: nobody opens a restricted record alone."""
+    if by.user_id in user_ids:
+        raise OwnRequest
     if restrictions.names(session, user_ids, active=True).keys() != set(user_ids):
         raise Unprocessable(("user_id", "unknown", "ids of accounts that may sign in"))
 

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, Row
@@ -14,6 +14,9 @@ from service.store.engine import Clock, fixed_moment, reading, writing
 from service.store.seals import BEGINNING, Head
 
 BATCH = 5_000
+# So young an entry is not sealed yet: another host's clock may be a little behind, or this one's be set back a little,
+# and what is then recorded with an earlier moment must still stand behind the chain's end.
+MARGIN = timedelta(seconds=60)
 FAULTS = {
     "altered": "the entry, or its seal, is not what was sealed",
     "missing": "the entry that was sealed is gone",
@@ -46,27 +49,29 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """How many entries were sealed now, and where the chain ends."""
+    """How many entries were sealed now, where the chain ends, and how many are too young to be sealed."""
 
     entries: int
     head: Head
+    young: int = 0
 
 
 def seal(engine: Engine, clock: Clock, *, batch: int = BATCH, patience: float | None = None) -> Sealed:
-    """Seal every entry so far, a batch a transaction, so that writers wait for none of them long.
+    """Seal every entry older than MARGIN, a batch a transaction, so that writers wait for none of them long.
 
     `patience`: seconds to wait for the writers of now, who then wait as well; raises Busy after that.
     """
-    upto = fixed_moment(engine, clock, patience=patience)
+    upto = fixed_moment(engine, clock, patience=patience) - MARGIN
     total = 0
     while True:
         with writing(engine, clock) as write:
             if not seals.take_turn(write.session):
                 return Sealed(total, seals.head(write.session))
             end, count = _next(write.session, upto=upto, at=write.now, most=batch)
+            young = seals.waiting(write.session, end) if count < batch else 0
         total += count
         if count < batch:
-            return Sealed(total, end)
+            return Sealed(total, end, young)
 
 
 def oldest_waits(session: Session, *, at: datetime) -> float:

@@ -6,12 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, literal, null, or_, select
-from sqlmodel import Session, col
+from sqlmodel import Session
 
 from service.domain.access import Role, User
 from service.domain.subject import Subject
 from service.store import tokens
+from service.store.schema import METADATA
 from service.store.users import AccessVersion, UserAccount, UserRole, UserScope
+
+_ACCOUNT, _ROLE, _SCOPE, _VERSION = (
+    METADATA.tables[str(model.__tablename__)] for model in (UserAccount, UserRole, UserScope, AccessVersion)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +50,34 @@ def user_by_id(session: Session, user_id: str, *, at: datetime) -> User | None:
 
 
 def _rows(who: ColumnElement[bool], *of_the_token: ColumnElement[Any]) -> Select[Any]:
-    running = or_(col(UserScope.until).is_(None), col(UserScope.until) > bindparam("at"))
+    running = or_(_SCOPE.c.until.is_(None), _SCOPE.c.until > bindparam("at"))
     return (
         select(
-            col(UserAccount.user_id),
-            col(UserAccount.name),
-            col(UserAccount.worker_ref),
-            col(UserAccount.active),
-            col(UserAccount.oid),
-            col(UserAccount.tokens_from),
-            col(UserRole.role),
-            col(UserScope.kind),
-            col(UserScope.code),
-            select(col(AccessVersion.version)).scalar_subquery().label("access_version"),
+            _ACCOUNT.c.user_id,
+            _ACCOUNT.c.name,
+            _ACCOUNT.c.worker_ref,
+            _ACCOUNT.c.active,
+            _ACCOUNT.c.oid,
+            _ACCOUNT.c.tokens_from,
+            _ROLE.c.role,
+            _SCOPE.c.kind,
+            _SCOPE.c.code,
+            select(_VERSION.c.version).scalar_subquery().label("access_version"),
             *of_the_token,
         )
-        .outerjoin(UserRole, col(UserRole.user_id) == col(UserAccount.user_id))
-        .outerjoin(UserScope, (col(UserScope.user_id) == col(UserAccount.user_id)) & running)
+        .outerjoin(_ROLE, _ROLE.c.user_id == _ACCOUNT.c.user_id)
+        .outerjoin(_SCOPE, (_SCOPE.c.user_id == _ACCOUNT.c.user_id) & running)
         .where(who)
     )
 
 
-# Written down once: that costs more than to ask, and it opens every request.
+# Written down once, and of tables: to write it down, or to ask it of models, costs more than the answer.
 _BY_SUBJECT = _rows(
-    (col(UserAccount.issuer) == bindparam("issuer")) & (col(UserAccount.subject) == bindparam("subject")),
+    (_ACCOUNT.c.issuer == bindparam("issuer")) & (_ACCOUNT.c.subject == bindparam("subject")),
     tokens.is_revoked(bindparam("issuer"), bindparam("token_id")).label("revoked"),
-    tokens.first_used_at(col(UserAccount.user_id), bindparam("token")).label("used_at"),
+    tokens.first_used_at(_ACCOUNT.c.user_id, bindparam("token")).label("used_at"),
 )
-_BY_ID = _rows(col(UserAccount.user_id) == bindparam("user_id"), literal(False), null())
+_BY_ID = _rows(_ACCOUNT.c.user_id == bindparam("user_id"), literal(False), null())
 
 
 def _user(rows: Sequence[Row[Any]], at: datetime) -> User:

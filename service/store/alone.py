@@ -86,7 +86,9 @@ class _Asked:
 def _asked(like: User, by_person_id: bool, by_eclipse_id: bool) -> _Asked:
     """Put together once for all who are alike: it costs more to write down than to ask. It holds nobody's values."""
     sources = scope.sources(like, date.min, scope.when_asked)
-    ids = [bindparam(name) if by else None for name, by in (("person_id", by_person_id), ("eclipse_id", by_eclipse_id))]
+    ids: list[Any] = [
+        bindparam(name) if by else None for name, by in (("person_id", by_person_id), ("eclipse_id", by_eclipse_id))
+    ]
     query = select(
         person.c.person_id, KNOWN_AS, person.c.restricted, person.c.sealed_at, MERGED,
         opening.opens_this(like, date.min, scope.when_asked), *[scope.reaches(each.reach) for each in sources],

@@ -5,8 +5,9 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, insert, or_, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlmodel import Session
 
@@ -15,6 +16,12 @@ from service.store.types import new_id
 
 # In `session.info`: the request boundary says which request a session serves, and why its caller looks.
 REQUEST_ID, REASON = "request_id", "reason"
+# There too: whom the first entry of an act is about, for the answer that is kept of it.
+WHOSE = "whose"
+# Begins of acts that show people to somebody.
+LOOKS = ("read.", "ingest.plan", "ingest.read", "rights.subject_access")
+# In `session.info` too: the acts of the alerts raised in this session, to be counted once it has committed.
+ALERTS, ALERT = "alerts", "alert."
 # Acts after which an answer computed before is as good as ever.
 CHANGES_NOTHING = frozenset({"denied", "sign_in", "sign_in.refused"})
 
@@ -30,6 +37,12 @@ class PeopleSet:
 
 def set_of(people: Collection[str]) -> PeopleSet:
     """The set that these people are."""
+    return _set_of(tuple(people))
+
+
+@lru_cache(maxsize=8)
+def _set_of(people: tuple[str, ...]) -> PeopleSet:
+    """Remembered, since the same list is shown time and again while nothing changes."""
     ids = sorted(set(people))
     listed = json.dumps(ids)
     return PeopleSet(hashlib.sha256(listed.encode()).hexdigest(), listed, len(ids))
@@ -73,12 +86,21 @@ def note(
         "changes": changes_something(act) if changes is None else changes,
     }
     session.execute(insert(audit_entry), row)
+    if act.startswith(ALERT):
+        session.info.setdefault(ALERTS, []).append(act)
+    if person_id is not None:
+        session.info.setdefault(WHOSE, person_id)
     return audit_id
+
+
+def is_look() -> ColumnElement[bool]:
+    """Entries of acts that show people to somebody."""
+    return or_(*[audit_entry.c.act.startswith(begins, autoescape=True) for begins in LOOKS])
 
 
 def changes_something(act: str) -> bool:
     """Whether an answer computed before such an act may differ after it."""
-    return act not in CHANGES_NOTHING and not act.startswith(("read.", "alert."))
+    return act not in CHANGES_NOTHING and not act.startswith(("read.", ALERT))
 
 
 def _kept(session: Session, people: PeopleSet) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlmodel import Session
 
 from service.store.engine import LONGEST_SECONDS
@@ -18,6 +18,9 @@ LONGEST_WRITE = timedelta(seconds=LONGEST_SECONDS, minutes=10)
 
 # `changes` as it stands in the partial index, which is what is searched.
 _CHANGES = text("audit_entry.changes")
+_COUNTED = select(func.count(), func.max(audit_entry.c.recorded_at)).where(
+    _CHANGES, audit_entry.c.recorded_at > bindparam("since")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,7 @@ def mark(session: Session, *, at: datetime) -> Mark:
 
 def unchanged(session: Session, held: Mark) -> bool:
     """Whether nothing that changes answers was committed since the snapshot of this mark."""
-    counted = select(func.count(), func.max(audit_entry.c.recorded_at))
-    acts, latest = session.execute(counted.where(_CHANGES, audit_entry.c.recorded_at > held.since)).one()
+    acts, latest = session.execute(_COUNTED, {"since": held.since}).one()
     return (acts, latest) == (len(held.acts), held.latest)
 
 

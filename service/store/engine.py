@@ -23,11 +23,18 @@ INTAKE_LOCK = 0x105_0F_51618
 # Whoever answers a request shares it; a change of who may see what takes it alone. So no look that began before a
 # record was restricted can be noted after it.
 SIGHT_LOCK = 0x105_0F_51619
+# With everybody waiting for it, a change of sight itself waits no longer than this for what an intake holds: less than
+# after which the server looks for a deadlock, so that it is the one to give way.
+SIGHT_WAITS_MS = 800
+# In `session.info` of an intake: by name, what is done right before its commit, since others wait for it.
+LAST = "last"
 # A transaction that is left open, by a client that died unheard, keeps its locks for so long.
 IDLE_SECONDS = 20
+IDLE_ANYWAY = 60
 # Nothing is committed later than this after its moment was read: what is kept is believed on that (store/changes.py).
 LONGEST_SECONDS = 50 * 60
 PATIENCE = Patience()
+_ALONE, _SHARED = "SELECT pg_advisory_xact_lock({})", "SELECT pg_advisory_xact_lock_shared({})"
 
 Clock = Callable[[], datetime]
 
@@ -68,7 +75,7 @@ def make_engine(url: str, *, pool_size: int = 40, patience: Patience = PATIENCE)
             "keepalives_count": 3,
             # Compiling a tracker's SELECTs takes longer than running them: jit is off.
             "options": "-c jit=off -c timezone=UTC -c synchronous_commit=on"
-            " -c idle_in_transaction_session_timeout=60000",
+            f" -c idle_in_transaction_session_timeout={IDLE_ANYWAY}s",
         },
     )
     _bound(engine, patience)
@@ -130,22 +137,39 @@ def writing(engine: Engine, clock: Clock, *, intake: bool = False, sight: bool =
         if is_sqlite(engine):
             session.connection()
         else:
-            _bounded(session, intake=intake, idle=IDLE_SECONDS)
-            if intake:
-                session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INTAKE_LOCK})
-            session.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": RECORDING_LOCK})
-            if not intake:
-                held = "pg_advisory_xact_lock" if sight else "pg_advisory_xact_lock_shared"
-                session.execute(text(f"SELECT {held}(:key)"), {"key": SIGHT_LOCK})
+            _bounded(session, *_locks(intake, sight), intake=intake, idle=IDLE_SECONDS)
+        if intake:
+            session.info[LAST] = {}
         begun = time.monotonic()
         yield Writing(session, clock())
+        for step in session.info.get(LAST, {}).values():
+            step()
         if time.monotonic() - begun > LONGEST_SECONDS:
             raise Busy(retry_after=2)
         session.commit()
 
 
-def _bounded(session: Session, *, intake: bool = False, idle: int | None = None) -> None:
-    """Begin, with an end to how long a statement may take: by the server's clock, and by ours if it has stopped."""
+def _locks(intake: bool, sight: bool) -> tuple[str, ...]:
+    """What takes the locks of a write, in their order."""
+    if intake:
+        return _ALONE.format(INTAKE_LOCK), _SHARED.format(RECORDING_LOCK)
+    if sight:
+        waits = f"SET LOCAL lock_timeout = '{SIGHT_WAITS_MS}ms'"
+        return _SHARED.format(RECORDING_LOCK), _ALONE.format(SIGHT_LOCK), waits
+    return _SHARED.format(RECORDING_LOCK), _SHARED.format(SIGHT_LOCK)
+
+
+def share_sight(session: Session) -> None:
+    """Let nobody change who may see what from now until the end: for an intake, which takes no such lock at first."""
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(text(_SHARED.format(SIGHT_LOCK)))
+
+
+def _bounded(session: Session, *first: str, intake: bool = False, idle: int | None = None) -> None:
+    """Begin, with an end to how long a statement may take: by the server's clock, and by ours if it has stopped.
+
+    What comes `first` goes to the server in the same message, each statement with that end.
+    """
     begun = time.monotonic()
     connection = session.connection()
     options = connection.get_execution_options()
@@ -155,11 +179,13 @@ def _bounded(session: Session, *, intake: bool = False, idle: int | None = None)
     assert isinstance(driver, Patient)
     driver.patience, driver.least = seconds + GRACE, patience.least
     driver.until = None if intake else begun + patience.whole
-    session.execute(text(f"SET LOCAL statement_timeout = '{seconds * 1000:.0f}ms'"))
+    most = seconds if intake else idle or IDLE_ANYWAY
+    limits = (
+        f"SET LOCAL statement_timeout = '{seconds * 1000:.0f}ms'",
+        f"SET LOCAL idle_in_transaction_session_timeout = '{most:.0f}s'",
+    )
+    connection.exec_driver_sql("; ".join((*limits, *first)), execution_options={"no_parameters": True})
     options["los_silence"].broken()
-    if intake or idle:
-        most = seconds if intake else idle
-        session.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{most:.0f}s'"))
 
 
 @contextmanager
@@ -173,8 +199,7 @@ def reading(engine: Engine, *, intake: bool = False) -> Iterator[Session]:
         still = engine.execution_options(**options)
         with Session(still) as session:
             if not is_sqlite(engine):
-                _bounded(session, intake=intake)
-                session.execute(text("SET TRANSACTION READ ONLY"))
+                _bounded(session, "SET TRANSACTION READ ONLY", intake=intake)
             yield session
 
 

@@ -7,7 +7,21 @@ from functools import cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, bindparam, func, literal, not_, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    union_all,
+)
 from sqlmodel import Session
 
 from service.domain.dates import london_day
@@ -25,6 +39,7 @@ from service.domain.viewpoint import SAID_ANEW, Viewpoint
 from service.store import arrays
 from service.store.record import Moment, known_at
 from service.store.schema import FACTS, approval, person, withdrawal
+from service.store.types import UTCDateTime
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -39,7 +54,7 @@ ENVELOPE = ("fact_id", "version_id", "person_id", "source", "recorded_at", "sour
 
 def among(session: Session, column: ColumnElement[str], ids: Collection[str]) -> ColumnElement[bool]:
     """`column` is one of `ids`: one bound value, whatever their number."""
-    if session.get_bind().dialect.name == "sqlite":
+    if _is_sqlite(session):
         values = func.json_each(json.dumps(list(ids))).table_valued("value")
         return column.in_(select(values.c.value))
     return column == func.any(arrays.array(ids))
@@ -81,11 +96,9 @@ def _builder(kind: str) -> Callable[[Any], Fact]:
 def of_people(session: Session, kinds: Iterable[str], people: Collection[str], view: Viewpoint | None) -> list[Fact]:
     """Every version of these kinds that counts for these people: one SELECT a kind."""
     found: list[Fact] = []
-    sqlite = session.get_bind().dialect.name == "sqlite"
-    said: dict[str, Any] = {"people": json.dumps(list(people)) if sqlite else arrays.written(people)}
-    said |= {"known_at": view.known_at} if view else {}
+    said = _people(session, people) | ({"known_at": view.known_at} if view else {})
     for kind in kinds:
-        query = _of_people(kind, view is not None, sqlite)
+        query = _of_people(kind, view is not None, _is_sqlite(session))
         found += map(_builder(kind), session.execute(query, said))
     return found
 
@@ -93,11 +106,25 @@ def of_people(session: Session, kinds: Iterable[str], people: Collection[str], v
 @cache
 def _of_people(kind: str, then: bool, sqlite: bool) -> Select[Any]:
     """Written down once: that costs more than to ask it of one person."""
-    person_id, whom = FACTS[kind].c.person_id, arrays.place("people")
+    known = bindparam("known_at", type_=UTCDateTime()) if then else None
+    return _select(kind, known).where(_among_people(FACTS[kind].c.person_id, sqlite))
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def _people(session: Session, people: Collection[str]) -> dict[str, Any]:
+    """What fills the place that `_among_people` leaves."""
+    return {"people": json.dumps(list(people)) if _is_sqlite(session) else arrays.written(people)}
+
+
+def _among_people(column: ColumnElement[str], sqlite: bool) -> ColumnElement[bool]:
+    """As `among`, of people who are said when it is asked."""
     if sqlite:
-        told = func.json_each(bindparam("people")).table_valued("value")
-        return _select(kind, bindparam("known_at") if then else None).where(person_id.in_(select(told.c.value)))
-    return _select(kind, bindparam("known_at") if then else None).where(person_id == func.any(whom))
+        values = func.json_each(bindparam("people")).table_valued("value")
+        return column.in_(select(values.c.value))
+    return column == func.any(arrays.place("people"))
 
 
 def said_before(session: Session, people: Collection[str], view: Viewpoint) -> dict[str, list[Fact]]:
@@ -213,7 +240,7 @@ def history(session: Session, kind: str, person_id: str, view: Viewpoint) -> lis
     return [(build(row[:-1]), row[-1] if row[-1] and row[-1] <= view.known_at else None) for row in rows]
 
 
-def _overruled(contact: FromClause, moment: datetime) -> ColumnElement[bool]:
+def _overruled(contact: FromClause, moment: Moment) -> ColumnElement[bool]:
     """Whether a feed's version of a contact has been corrected by hand, as known at `moment`."""
     entry = FACTS["contact"].alias("entry")
     corrected = select(entry.c.version_id).where(
@@ -231,7 +258,13 @@ def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) 
 
     Found by index, a seek a person inside one SELECT: history is never read.
     """
-    table = FACTS["contact"]
+    said = _people(session, people) | {"known_at": view.known_at, "end_of_day": end_of_day(view)}
+    return list(map(_builder("contact"), session.execute(_latest_contacts(_is_sqlite(session)), said)))
+
+
+@cache
+def _latest_contacts(sqlite: bool) -> Select[Any]:
+    table, known = FACTS["contact"], bindparam("known_at", type_=UTCDateTime())
     wanted = table.alias("wanted")
     picks = [
         select(
@@ -239,23 +272,22 @@ def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) 
             .where(
                 wanted.c.person_id == person.c.person_id,
                 wanted_only,
-                wanted.c.occurred_at < end_of_day(view),
-                wanted.c.recorded_at <= view.known_at,
-                or_(wanted.c.superseded_at.is_(None), wanted.c.superseded_at > view.known_at),
-                not_(_overruled(wanted, view.known_at)),
+                wanted.c.occurred_at < bindparam("end_of_day"),
+                wanted.c.recorded_at <= known,
+                or_(wanted.c.superseded_at.is_(None), wanted.c.superseded_at > known),
+                not_(_overruled(wanted, known)),
             )
             .order_by(wanted.c.occurred_at.desc(), wanted.c.version_id.desc())
             .limit(1)
             .scalar_subquery()
-        ).where(among(session, person.c.person_id, people))
+        ).where(_among_people(person.c.person_id, sqlite))
         for wanted_only in (
             wanted.c.outcome == ContactOutcome.MADE,
             wanted.c.outcome == ContactOutcome.ATTEMPTED,
             (wanted.c.outcome == ContactOutcome.ATTEMPTED) & (wanted.c.contact_kind == ContactKind.THIRD_PARTY),
         )
     ]
-    query = _select("contact", view.known_at).where(table.c.version_id.in_(union_all(*picks)))
-    return list(map(_builder("contact"), session.execute(query)))
+    return _select("contact", known).where(table.c.version_id.in_(union_all(*picks)))
 
 
 def contacts_of(
@@ -307,8 +339,14 @@ def _applied_and_not_disposed(table: Table, view: Viewpoint) -> ColumnElement[bo
 
 def supplied_kinds(session: Session, view: Viewpoint) -> frozenset[str]:
     """Kinds of fact that any source had supplied by `known_at`: one SELECT."""
+    return frozenset(session.scalars(_supplied(), {"known_at": view.known_at}))
+
+
+@cache
+def _supplied() -> CompoundSelect[tuple[str]]:
+    known = bindparam("known_at", type_=UTCDateTime())
     parts = [
-        select(literal(kind)).where(select(table.c.version_id).where(table.c.recorded_at <= view.known_at).exists())
+        select(literal(kind)).where(select(table.c.version_id).where(table.c.recorded_at <= known).exists())
         for kind, table in FACTS.items()
     ]
-    return frozenset(session.scalars(union_all(*parts)))
+    return union_all(*parts)

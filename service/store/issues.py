@@ -23,7 +23,7 @@ SLICE = 500
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An issue as a reader sees it. Of a restricted person neither key, person nor team is said."""
+    """An issue as a reader sees it, of nobody who is restricted."""
 
     issue_id: str
     batch_id: str
@@ -40,7 +40,6 @@ class Listed:
     recorded_at: datetime
     owner: str
     team: str | None
-    restricted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,11 @@ class Filters:
     code: str | None = None
     owner: str | None = None
     doubtful: bool | None = None
+
+    @property
+    def narrow(self) -> bool:
+        """Whether anything is left out by them."""
+        return self != Filters()
 
 
 def standing(
@@ -188,24 +192,37 @@ def _shut() -> ColumnElement[bool]:
     """Issues about a restricted or sealed record, by either id of a merge, or of a row whose key begins with its id."""
     shut = select(person.c.person_id).where(person.c.restricted | person.c.sealed_at.is_not(None))
     ids = shut.union_all(merges.one_with(shut))
+    about = row_issue.c.person_id.is_not(None) & row_issue.c.person_id.in_(ids)  # of nobody: no, rather than null
+    return or_(about, exists().where(person_identifier.c.person_id.in_(ids), _begins()))
+
+
+def _begins() -> ColumnElement[bool]:
+    """Whether the key of an issue is an Eclipse id or begins with it."""
     named, key = person_identifier.c.eclipse_id, row_issue.c.key
-    begins = func.substr(key, 1, func.length(named) + 1).in_([named.concat("/"), named.concat(":")])
-    keyed = exists().where(person_identifier.c.person_id.in_(ids), or_(key == named, begins))
-    return or_(row_issue.c.person_id.in_(ids), keyed)
+    return or_(key == named, func.substr(key, 1, func.length(named) + 1).in_([named.concat("/"), named.concat(":")]))
 
 
 def listed(
     session: Session, user: User, today: date, filters: Filters, *, after: str | None, limit: int
 ) -> list[Listed]:
-    """A page of the open issues a user may see, the oldest first."""
+    """A page of the open issues a user may see and may be told of, the oldest first."""
     answers = _teams(today)
     names = ("issue_id", "batch_id", "source", "profile", "dataset", "row", "key", "field", "code", "allowed",
              "doubtful", "person_id", "recorded_at")  # fmt: skip
-    columns = [*[row_issue.c[name] for name in names], _owner(answers), answers.c.team_code, _shut()]
-    query = _open(user, today, filters, columns, answers).order_by(row_issue.c.issue_id).limit(limit)
+    columns = [*[row_issue.c[name] for name in names], _owner(answers), answers.c.team_code]
+    query = _open(user, today, filters, columns, answers).where(~_shut())
+    query = query.order_by(row_issue.c.issue_id).limit(limit)
     if after is not None:
         query = query.where(row_issue.c.issue_id > after)
-    return [Listed(row[0], row[1], row[2].value, *row[3:15], bool(row[15])) for row in session.execute(query)]  # type: ignore[call-arg]
+    return [Listed(row[0], row[1], row[2].value, *row[3:15]) for row in session.execute(query)]
+
+
+def shut_people(session: Session, user: User, today: date) -> int:
+    """Of how many restricted or sealed records there are open issues that a user may see, but not be told of."""
+    named = select(person_identifier.c.person_id).where(_begins(), current(person_identifier)).limit(1)
+    whose = func.coalesce(row_issue.c.person_id, named.correlate(row_issue).scalar_subquery())
+    counted = [func.count(whose.distinct())]
+    return session.scalar(_open(user, today, Filters(), counted, _teams(today)).where(_shut())) or 0
 
 
 def counted(session: Session, user: User, today: date) -> list[tuple[str, str, str, str, bool, int, datetime]]:

@@ -7,10 +7,11 @@ from sqlalchemy import case, func, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import Session
 
+from service.store.audit import is_look
 from service.store.schema import audit_entry
 
 _OPENED, _SHOWN = audit_entry.c.person_id, audit_entry.c.people_set
-_READ = audit_entry.c.act.startswith("read.", autoescape=True)
+_READ = is_look()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,11 @@ def _bound_now() -> tuple[Select[tuple[str]], ColumnElement[str]]:
     return select(kin.c.person_id).join(known, known.c.centre == kin.c.centre), known.c.person_id
 
 
+def all_of(session: Session, person_id: str) -> frozenset[str]:
+    """Every id that is now read as one person with this one, itself too."""
+    return frozenset({person_id, *session.scalars(one_with([person_id]))})
+
+
 def kept_instead_of(session: Session, person_id: str) -> str | None:
     """Whom a person is read as now; None where they stand for themselves."""
     merged = (person_merge.c.from_person_id == person_id) & current(person_merge)

@@ -62,16 +62,25 @@ def add(session: Session, person_id: str, *, by: str, reason: str, at: datetime,
     return restriction_id
 
 
-def carry(session: Session, people: Collection[str], *, by: str, at: datetime, audit_id: str) -> None:
-    """Of records that were one person, restrict each as one of them is: undoing a merge opens nothing."""
-    rows = select(restriction.c.restriction_id, restriction.c.person_id, restriction.c.reason)
-    standing = session.execute(rows.where(restriction.c.person_id.in_(people), current(restriction))).all()
-    held = {row.person_id for row in standing}
-    for other in sorted(set(people) - held if held else ()):
-        (first, *_) = standing
-        made = add(session, other, by=by, reason=first.reason, at=at, audit_id=audit_id)
-        named = [each.user_id for each in allow_lists(session, [first.restriction_id]).get(first.restriction_id, ())]
-        allow(session, made, named, by=by, reason=first.reason, at=at, audit_id=audit_id)
+def carry(
+    session: Session, people: Collection[str], *, of: Collection[str], by: str, reason: str, at: datetime, audit_id: str
+) -> None:
+    """Restrict each of these as any is restricted `of` the records that were one person with them.
+
+    Undoing a merge opens nothing: whoever was on the list of one of the records opened all, and nobody else does now.
+    """
+    stands = (restriction.c.person_id == person.c.person_id) & current(restriction)
+    those = select(person.c.person_id, restriction.c.restriction_id, restriction.c.reason).outerjoin(
+        restriction, stands
+    )
+    flagged = among(session, person.c.person_id, of) & person.c.restricted
+    rows = session.execute(those.where(flagged).order_by(restriction.c.recorded_at, restriction.c.restriction_id)).all()
+    lists = allow_lists(session, [row[1] for row in rows if row[1]]).values()
+    named = {each.user_id for listed in lists for each in listed}
+    reason = next((row[2] for row in rows if row[2]), reason)
+    for other in sorted(set(people) - {row[0] for row in rows} if rows else ()):
+        made = add(session, other, by=by, reason=reason, at=at, audit_id=audit_id)
+        allow(session, made, named, by=by, reason=reason, at=at, audit_id=audit_id)
 
 
 def end(session: Session, found: Restriction, *, at: datetime) -> None:

@@ -184,10 +184,10 @@ def _let_answers_go(session: Session, ids: Collection[str]) -> int:
     for table in FACTS.values():
         names |= set(session.scalars(select(table.c.fact_id).where(table.c.person_id.in_(ids))))
     wanted = [json.dumps(name).encode() for name in names]
-    columns = (idempotency_key.c.user_id, idempotency_key.c.key, idempotency_key.c.answer)
+    columns = [idempotency_key.c[name] for name in ("user_id", "key", "answer", "person_id")]
     gone = 0
-    for user_id, key, answer in session.execute(select(*columns)).all():
-        if any(name in bytes(answer) for name in wanted):
+    for user_id, key, answer, person_id in session.execute(select(*columns)).all():
+        if person_id in ids or any(name in bytes(answer) for name in wanted):
             one = (idempotency_key.c.user_id == user_id) & (idempotency_key.c.key == key)
             gone += session.execute(delete(idempotency_key).where(one)).rowcount  # type: ignore[attr-defined]
     return gone

@@ -393,7 +393,8 @@ idempotency_key = Table(
     Column("request_sha256", String(64), nullable=False),
     Column("status", Integer(), nullable=False),
     Column("answer", LargeBinary(), nullable=False),
-    Column("recorded_at", UTCDateTime(), nullable=False),
+    Column("recorded_at", UTCDateTime(), nullable=False, index=True),
+    id_column("person_id"),  # whom the answer is about
 )
 
 audit_entry = Table(

@@ -106,6 +106,14 @@ def ground_of(session: Session, user: User, today: date, person_id: str) -> str 
     return session.scalar(select(first).where(person.c.person_id == person_id))
 
 
+def reached_lastingly(session: Session, user: User, today: date, person_id: str) -> bool:
+    """Whether a user has this person by more than a referral or an emergency, which pass no sight on. One SELECT."""
+    if sees_county(user):
+        return True
+    lasting = _among([each.reach for each in sources(user, today) if each.ground not in (REFERRAL, EMERGENCY)])
+    return session.scalar(select(person.c.person_id).where(person.c.person_id == person_id, lasting)) is not None
+
+
 def sees_county(user: User) -> bool:
     """Whether the user's scope is everybody."""
     return any(kind is ScopeKind.COUNTY for kind, _ in user.scopes)

@@ -68,6 +68,11 @@ def unsealed(session: Session, end: Head, *, upto: datetime, most: int) -> Seque
     return session.execute(query.order_by(*_PLACE).limit(most)).all()
 
 
+def waiting(session: Session, end: Head) -> int:
+    """How many entries stand after the chain's end."""
+    return session.scalar(select(func.count()).select_from(audit_entry).where(_behind(end))) or 0
+
+
 def oldest_unsealed(session: Session) -> datetime | None:
     """When the oldest entry that waits for its seal was recorded; None where none waits."""
     query = select(audit_entry.c.recorded_at).where(_behind(head(session))).order_by(audit_entry.c.recorded_at)
@@ -120,9 +125,8 @@ def people_sets(session: Session, *, most: int) -> Iterator[tuple[str, str]]:
 def outside(session: Session, end: Head) -> tuple[str | None, int]:
     """The first entry that stands before the chain's end without a link, and how many wait after the end."""
     if end.recorded_at is None:
-        return None, session.scalar(select(func.count()).select_from(audit_entry)) or 0
+        return None, waiting(session, end)
     linked = select(audit_link.c.audit_id).where(audit_link.c.audit_id == audit_entry.c.audit_id).exists()
     before = tuple_(*_PLACE) <= tuple_(literal(end.recorded_at, audit_entry.c.recorded_at.type), literal(end.audit_id))
     first = select(audit_entry.c.audit_id).where(before, ~linked).order_by(*_PLACE).limit(1)
-    waiting = select(func.count()).select_from(audit_entry).where(_behind(end))
-    return session.scalar(first), session.scalar(waiting) or 0
+    return session.scalar(first), waiting(session, end)

@@ -1,8 +1,10 @@
 """What the audit says: of one person, of one account, of refusals and alerts."""
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, or_, select
 from sqlalchemy.sql.elements import ColumnElement
@@ -10,8 +12,10 @@ from sqlmodel import Session, col
 
 from service.domain.access import Role
 from service.domain.period import Period
+from service.store.audit import is_look
 from service.store.merges import everything
 from service.store.schema import audit_entry, audit_people, person, person_identifier
+from service.store.schema_rights import erasure
 from service.store.users import UserAccount, UserRole
 
 Place = tuple[datetime, str]
@@ -48,7 +52,25 @@ _COLUMNS = tuple(audit_entry.c[name] for name in Entry.__dataclass_fields__)
 
 def is_known(session: Session, person_id: str) -> bool:
     """Whether somebody has this id: sealed, restricted and erased people too."""
-    return session.scalar(select(person.c.person_id).where(person.c.person_id == person_id)) is not None
+    if session.scalar(select(person.c.person_id).where(person.c.person_id == person_id)) is not None:
+        return True
+    return session.scalar(_erased(select(erasure.c.person_id), person_id).limit(1)) is not None
+
+
+def _erased(query: Select[Any], person_id: str) -> Select[Any]:
+    return query.where(erasure.c.person_id == person_id, erasure.c.decision == "erased")
+
+
+def _erased_with(session: Session, person_id: str) -> set[str]:
+    """The ids that were erased as one with theirs: with the record, the merges are gone."""
+    moments = _erased(select(erasure.c.superseded_at), person_id)
+    lists = (
+        select(audit_people.c.people)
+        .join(audit_entry, audit_entry.c.people_set == audit_people.c.people_set)
+        .where(audit_entry.c.recorded_at.in_(moments), audit_entry.c.act == "rights.retention.erase")
+    )
+    listed = [set(json.loads(people)) for people in session.scalars(lists)]
+    return {own for ids in listed if person_id in ids for own in ids}
 
 
 def whose_eclipse_id(session: Session, eclipse_id: str) -> str | None:
@@ -59,8 +81,11 @@ def whose_eclipse_id(session: Session, eclipse_id: str) -> str | None:
 
 
 def one_with(session: Session, person_id: str, period: Period) -> tuple[str, ...]:
-    """The person's ids in the period: their own, and those of records that were read as one with it meanwhile."""
-    ids = {person_id}
+    """The person's ids in the period: their own, and those of records that were read as one with it meanwhile.
+
+    Of an erased record, those that were erased with it, whatever the period.
+    """
+    ids = {person_id} | _erased_with(session, person_id)
     for merge in everything(session):
         stood = merge.recorded_at < period.until and (
             merge.superseded_at is None or merge.superseded_at >= period.since
@@ -93,9 +118,7 @@ def about(session: Session, ids: Sequence[str], period: Period, *, after: Place 
 
 def looks_of(session: Session, user_id: str, period: Period, *, after: Place | None, limit: int) -> list[Entry]:
     """What an account looked at, newest first."""
-    query = select(*_COLUMNS).where(
-        audit_entry.c.by_user == user_id, _within(period), audit_entry.c.act.startswith("read.", autoescape=True)
-    )
+    query = select(*_COLUMNS).where(audit_entry.c.by_user == user_id, _within(period), is_look())
     return _entries(session, query, after=after, limit=limit, newest_first=True)
 
 

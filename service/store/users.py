@@ -11,7 +11,8 @@ from sqlmodel import Field, Session, SQLModel, col
 
 from service.domain.access import Role, ScopeKind, refuse_unfit
 from service.errors import Conflict, NotFound
-from service.store.schema import id_column
+from service.store.engine import LAST
+from service.store.schema import METADATA, id_column
 from service.store.types import UTCDateTime, code_column, new_id
 
 Scope = tuple[ScopeKind, str]
@@ -228,13 +229,26 @@ def fill_post(session: Session, code: str, *, holder: str | None) -> None:
         raise NotFound from None
 
 
+_VERSION = select(METADATA.tables[str(AccessVersion.__tablename__)].c.version)
+
+
 def access_version(session: Session) -> int:
     """The number that moves whenever who may see whom changes; 0 before the first account."""
-    return session.execute(select(col(AccessVersion.version))).scalar() or 0
+    return session.execute(_VERSION).scalar() or 0
 
 
 def move_access_version(session: Session) -> int:
-    """Make every answer computed so far start again; the new number. To be called by what changes a restriction too."""
+    """Make every answer computed so far start again; the new number. To be called by what changes a restriction too.
+
+    In an intake it moves last: whoever changes sight meanwhile would wait for its one row, and everybody for them.
+    """
+    if LAST in session.info:
+        session.info[LAST]["access_version"] = lambda: _move(session)
+        return access_version(session) + 1
+    return _move(session)
+
+
+def _move(session: Session) -> int:
     move = text(
         "INSERT INTO access_version (id, version) VALUES (1, 1)"
         " ON CONFLICT (id) DO UPDATE SET version = access_version.version + 1 RETURNING version"

@@ -1,6 +1,10 @@
 """The tracker as one plain page that prints: no script, no picture, nothing fetched."""
 
+import base64
+import hashlib
+import re
 from datetime import date, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -40,3 +44,12 @@ _TEMPLATES.filters |= {"age": _age, "when": _when, "day": _day, "plain": _plain}
 def tracker(value: Tracker) -> bytes:
     """HTML bytes of the whole tracker."""
     return _TEMPLATES.get_template("tracker.html").render(tracker=value).encode()
+
+
+def styles() -> tuple[str, ...]:
+    """The style of each page of ours, as a content security policy allows it: by its hash, so no other is."""
+    sources = [_TEMPLATES.get_template(name).filename or "" for name in _TEMPLATES.list_templates(["html"])]
+    texts = [Path(source).read_text(encoding="utf-8") for source in sources]
+    found = [style for text in texts for style in re.findall("<style>(.*?)</style>", text, re.DOTALL)]
+    hashes = {base64.b64encode(hashlib.sha256(style.encode()).digest()).decode() for style in found}
+    return tuple(f"'sha256-{each}'" for each in sorted(hashes))

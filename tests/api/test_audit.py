@@ -1,6 +1,7 @@
 """The audit as information governance and everybody else reads it, and how far one account may read."""
 
 import errno
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
@@ -9,10 +10,11 @@ from prometheus_client import REGISTRY
 from sqlalchemy import select
 
 from service.operations import looks
-from service.store import audit, identifiers
+from service.operations.rights import officers, subject_access
+from service.store import audit, erasures, identifiers, rights
 from service.store.engine import reading, writing
 from service.store.schema import FACTS, audit_entry
-from tests.village import Village, codes
+from tests.village import Village, codes, manifest, sheet
 
 IG = "information_governance"
 REASON = "Covering for the allocated worker today"
@@ -96,6 +98,45 @@ def test_restricted_and_sealed_people_are_told_of_too(village: Village) -> None:
 def test_somebody_nobody_knows_is_missing(village: Village) -> None:
     answer = village.get(IG, "/v1/audit/people/01738b11-2f00-7c44-8e21-0c1e7d9a4f10")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+def test_an_erased_record_is_told_of_with_all_that_was_erased_with_it(village: Village) -> None:
+    kept, merged = village.ids["EX1"], village.ids["EX2"]
+    for each in (kept, merged):
+        village.clock.advance(minutes=1)
+        village.get("adviser", f"/v1/people/{each}")
+    with writing(village.engine, village.clock) as write:
+        due = [(own, "looked_after", date(2020, 1, 1)) for own in (kept, merged)]
+        erasures.propose(write.session, due, by="ig", reason="due", at=write.now, audit_id=kept)
+        ids = [each.erasure_id for each in erasures.proposed(write.session).values()]
+        rights.erase(write.session, [kept, merged], ids)
+        said = {"by": "ig2", "at": write.now, "reason": "seen"}
+        audit.note(write.session, "rights.retention.erase", person_id=kept, people=[kept, merged], **said)
+        erasures.decide(write.session, ids, "erased", rows=1, **said)
+    for asked in (kept, merged):
+        answer = village.get(IG, f"/v1/audit/people/{asked}")
+        assert (answer.status_code, answer.json().get("ids")) == (200, sorted([kept, merged]))
+        opened = {e["person_id"] for e in answer.json()["entries"] if e["act"] == "read.person"}
+        assert opened == {kept, merged}
+
+
+def test_looks_that_have_other_names_are_ones_own_looks_too(village: Village) -> None:
+    rows = sheet({"spell_id": "A9", "eclipse_id": "EX1", "code": "U", "started_on": "2020-07-20"})
+    extracted = (village.clock() - timedelta(hours=1)).isoformat()
+    said = manifest("cohorts", "c-9", extracted, {"accommodation": rows})
+    headers = village.headers("robot")
+    batch_id = village.client.post("/v1/ingest/batches", json=said, headers=headers).json()["batch_id"]
+    here = f"/v1/ingest/batches/{batch_id}"
+    village.client.put(f"{here}/datasets/accommodation", content=rows, headers=headers | {"Content-Type": "text/csv"})
+    assert village.post("head", f"{here}/plan", {}).status_code == 200
+    with reading(village.engine) as session:
+        by = session.scalar(select(audit_entry.c.by_user).where(audit_entry.c.act == "ingest.plan"))
+    with writing(village.engine, village.clock) as write:
+        whom = officers.subject(write.session, person_id=village.ids["EX1"], eclipse_id=None)
+        export = subject_access.gather(write.session, whom, at=write.now, include_sealed=False)
+        subject_access.foreseen(write.session, export, by=str(by), reason="asked by them", at=write.now)
+    looks = {look["act"] for look in village.get("head", "/v1/audit/mine").json()["looks"]}
+    assert looks == {"ingest.plan", "rights.subject_access"}
 
 
 def test_looks_at_a_merged_record_are_looks_at_both(village: Village) -> None:

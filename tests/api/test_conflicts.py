@@ -155,6 +155,15 @@ def test_of_a_restricted_person_the_list_says_only_that_there_is_a_conflict(vill
     assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
 
 
+def test_the_blank_row_of_a_restricted_person_answers_to_no_filter(village: Village) -> None:
+    """One row, however many conflicts; neither a kind nor a team says what it hides. In the figures it is counted."""
+    disagree(village, "EX5", code="S", suitable=None, judged_on=None, started_on="2020-07-11")
+    assert village.get("head", HERE).json()["count"] == 1
+    for narrow in ({"kind": "accommodation"}, {"kind": "contact"}, {"team": "exeter_pt"}, {"team": "north_pt"}):
+        answer = village.get("head", HERE, **narrow).json()
+        assert (answer["count"], answer["conflicts"], answer["next"]) == (0, [], None)
+
+
 def test_reading_is_for_who_sees_rows_and_deciding_for_who_approves(village: Village) -> None:
     disagree(village)
     (conflict,) = listed(village, "chief")

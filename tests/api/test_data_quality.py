@@ -39,7 +39,6 @@ def test_each_reader_sees_what_is_theirs_to_put_right(troubled: Village) -> None
         ("AEX2", "ends_before_start"),
         ("ANO1", "unmapped"),
         ("AZZ9", "not_a_date"),
-        (None, "unmapped"),
     } <= everything
     assert told(troubled, "head") == everything
     theirs = told(troubled, "manager")
@@ -64,6 +63,24 @@ def test_nothing_of_a_restricted_person_and_no_value_and_no_name_is_said(trouble
         assert troubled.ids["EX5"] not in said
         assert "AEX5" not in said
         assert not [word for word in (*NAMES, "canary") if word in said]
+
+
+def test_a_restricted_person_is_one_blank_row_that_answers_to_no_filter(troubled: Village) -> None:
+    """Neither which dataset, nor what is wrong, whose it is and since when; and one row however much is wrong."""
+    troubled.push("cohorts", {"accommodation": sheet(HIDDEN | {"spell_id": "AE6"}, HIDDEN)}, run_id="3", hours_ago=0)
+    whole = rows(troubled, "manager")
+    blank = dict.fromkeys(whole[0]) | {"reason": "This record is restricted."}
+    assert [each for each in whole if each["issue_id"] is None] == [whole[-1]] == [blank]
+    filters = (
+        {"dataset": "accommodation"},
+        {"code": "unmapped"},
+        {"owner": "performance_analyst"},
+        {"doubtful": "true"},
+    )
+    for narrow in filters:
+        assert None not in [each["issue_id"] for each in rows(troubled, "manager", **narrow)]
+    page = troubled.get("manager", ROWS, limit=1).json()
+    assert page["rows"] == whole[:1]
 
 
 def test_counts_go_by_dataset_and_owner(troubled: Village) -> None:

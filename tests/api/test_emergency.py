@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from service.api import identity
 from service.domain.access import EMERGENCY_PEOPLE, Role, ScopeKind
@@ -57,12 +58,17 @@ def refreshed(village: Village) -> str:
 
 
 def test_the_look_is_audited_with_its_reason_and_information_governance_is_told(night: Village) -> None:
-    before = night.audit()
+    def counted() -> float:
+        return REGISTRY.get_sample_value("los_alerts_total", {"kind": "emergency_sight"}) or 0
+
+    before, alerts = night.audit(), counted()
     assert opened(night).status_code == 201
+    assert opened(night, "NOBODY").status_code == 404
+    assert counted() - alerts == 1
     noted = {entry.act: entry for entry in night.noted(before)}
     assert noted.keys() >= {"emergency.sight", "alert.emergency_sight", "read.emergency"}
     for entry in noted.values():
-        if entry.act != "sign_in":
+        if entry.act != "denied":
             assert (entry.person_id, entry.reason) == (night.ids["NO1"], WHY)
             assert night.shown_in(entry) == {night.ids["NO1"]}
 
@@ -137,10 +143,21 @@ def test_ten_people_in_a_day_and_then_a_manager_is_asked(night: Village) -> None
     assert opened(night, last).status_code == 201
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_duty_worker_who_is_also_its_line_opens_a_restricted_record_as_its_line(night: Village) -> None:
+    with reading(night.engine) as session:
+        duty = users.find_user_by_name(session, "Duty")
+    assert duty is not None
+    roles, team = [Role.DUTY_WORKER.value, Role.TEAM_MANAGER.value], {"kind": "team", "code": "exeter_pt"}
+    assert opened(night, "EX5").status_code == 404
+    assert night.set_account(duty.user_id, "access", {"roles": roles, "scopes": [team]}).status_code == 200
+    assert opened(night, "EX5").status_code == 201
+
+
 def test_it_ends_with_the_role(night: Village) -> None:
     opened(night)
     listed = night.get("administrator", "/v1/users").json()["users"]
     duty = next(each["user_id"] for each in listed if each["name"] == "Duty")
     access = {"roles": ["social_worker"], "scopes": [{"kind": ScopeKind.OWN.value}]}
-    night.put("administrator", f"/v1/users/{duty}/access", access)
+    assert night.set_account(duty, "access", access).status_code == 200
     assert look(night) == 404

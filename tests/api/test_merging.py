@@ -1,5 +1,6 @@
 """Merging over HTTP: who may, what is answered, what is refused; and what of a sealed record comes out: nothing."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -139,3 +140,22 @@ def test_three_roles_merge(village: Village) -> None:
         undo = village.post(who, f"{MERGE}/{village.ids['EX1']}/undo", {"reason": "Two people"})
         assert undo.status_code == 403
     assert merged(village, "area_manager")["person_id"] == village.ids["EX1"]
+
+
+@pytest.mark.parametrize("what", ["merge", "undo", "release"])
+def test_what_changes_sight_waits_for_the_looks_that_have_begun(village: Village, what: str) -> None:
+    """A merge restricts both when one is: what is being noted as shown is noted before it, never after."""
+    path, body = {
+        "merge": lambda: (MERGE, TWO | SURE),
+        "undo": lambda: (f"{MERGE}/{merged(village)['merge_id']}/undo", {"reason": "Two people after all"}),
+        "release": lambda: ("/v1/people/identifiers/release", {"eclipse_id": "EX2", "reason": "Given anew"}),
+    }[what]()
+    village.token("manager")
+    answers: list[Any] = []
+    asking = threading.Thread(target=lambda: answers.append(village.post("manager", path, body)))
+    with writing(village.engine, village.clock):  # a look about to be shown
+        asking.start()
+        asking.join(timeout=0.3)
+        assert asking.is_alive()
+    asking.join(timeout=20)
+    assert answers[0].status_code in (200, 201), answers[0].text

@@ -1,7 +1,10 @@
 """Around every request: a size limit, safe headers, a request id, and log lines that name nobody."""
 
+import base64
 import errno
+import hashlib
 import json
+import re
 from collections.abc import Iterator
 
 import psycopg
@@ -72,8 +75,21 @@ def test_every_answer_is_kept_by_nobody_and_framed_by_nobody(village: Village, p
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
     assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert len(answer.headers["x-request-id"]) == 36
+
+
+def test_a_page_has_the_one_style_that_the_answer_allows(village: Village) -> None:
+    """By its hash: what somebody smuggled into a page has another, and an attribute has none."""
+    answer = village.get("chief", "/v1/tracker", format="html")
+    (style,) = re.findall("<style>(.*?)</style>", answer.text, re.DOTALL)
+    allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = answer.headers["content-security-policy"]
+    assert f"'sha256-{allowed}'" in policy
+    assert "unsafe" not in policy
+    assert " style=" not in answer.text
 
 
 def test_two_requests_have_two_ids(village: Village) -> None:
@@ -108,7 +124,7 @@ def test_a_failure_nobody_foresaw_is_a_problem_and_its_line_says_where_not_what(
     def broken(*_: object, **__: object) -> None:
         raise ValueError("canary Rowan Demo-Ashford")
 
-    monkeypatch.setattr(tracker, "weekly", broken)
+    monkeypatch.setattr(tracker, "computed", broken)
     answer = village.get("chief", "/v1/tracker")
     assert (answer.status_code, answer.json()["code"]) == (500, "failed")
     assert answer.headers["content-type"] == "application/problem+json"
@@ -127,7 +143,7 @@ def test_a_database_that_is_busy_asks_to_try_again(
     def clashing(*_: object, **__: object) -> None:
         raise OperationalError("SELECT canary", {}, told) if told else PoolTimeout("canary")
 
-    monkeypatch.setattr(tracker, "weekly", clashing)
+    monkeypatch.setattr(tracker, "computed", clashing)
     answer = village.get("chief", "/v1/tracker")
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "2")
     assert "canary" not in answer.text
@@ -139,7 +155,7 @@ def test_a_statement_that_is_wrong_is_not_called_busy(village: Village, monkeypa
     def wrong(*_: object, **__: object) -> None:
         raise OperationalError("SELECT canary", {}, ValueError("canary"))
 
-    monkeypatch.setattr(tracker, "weekly", wrong)
+    monkeypatch.setattr(tracker, "computed", wrong)
     answer = village.get("chief", "/v1/tracker")
     assert (answer.status_code, answer.json()["code"]) == (500, "failed")
 

@@ -104,6 +104,39 @@ def test_nobody_refers_whom_they_may_not_open(village: Village) -> None:
     assert village.held(referral) == 0
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("seen_by", ["a referral", "an emergency"])
+def test_who_sees_a_person_for_a_while_shows_them_to_nobody_else(village: Village, seen_by: str) -> None:
+    """A referral of a day would else go on for a year, from hand to hand."""
+    roles = {Role.TEAM_MANAGER, Role.DUTY_WORKER}
+    village.tokens["both"] = village.sign_in(Role.TEAM_MANAGER, code="north_pt", name="Both")
+    both = account_of(village, "Both")
+    with writing(village.engine, village.clock) as write:
+        users.set_roles(write.session, both, roles=roles, scopes={(ScopeKind.TEAM, "north_pt")})
+    if seen_by == "a referral":
+        said = asked(village, user_id=both, ends_on="2020-07-31")
+        first = village.post("manager", REFERRALS, said)
+    else:
+        said = {"eclipse_id": "EX2", "reason": "Police called at 02:10"}
+        first = village.post("both", "/v1/emergency-sight", said)
+    assert first.status_code == 201, first.text
+    made = village.held(referral)
+    refused = village.post("both", REFERRALS, asked(village))
+    assert (refused.status_code, codes(refused)) == (422, [("person_id", "passing_sight")])
+    assert village.held(referral) == made
+    assert village.post("both", REFERRALS, asked(village, eclipse_id="NO1")).status_code == 201, "of their own team"
+    others = village.post("manager", REFERRALS, asked(village)).json()["referral_id"]
+    assert village.post("both", f"{REFERRALS}/{others}/end", {"reason": "Not theirs to end"}).status_code == 404
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_who_has_the_county_refers_also_whom_they_were_shown(village: Village) -> None:
+    village.token("head")
+    shown = village.post("manager", REFERRALS, asked(village, user_id=account_of(village, "Head")))
+    assert shown.status_code == 201
+    assert village.post("head", REFERRALS, asked(village)).status_code == 201
+
+
 def test_a_role_without_the_function_refers_nobody(village: Village) -> None:
     answer = village.post("adviser", REFERRALS, asked(village))
     assert (answer.status_code, answer.json()["code"]) == (403, "not_permitted")
@@ -155,7 +188,7 @@ def test_a_maker_who_has_moved_on_can_still_end_it(village: Village) -> None:
     made = village.post("passing", REFERRALS, asked(village)).json()
     passing = account_of(village, "Passing")
     access = {"roles": ["team_manager"], "scopes": [{"kind": "team", "code": "north_pt"}]}
-    moved = village.client.put(f"/v1/users/{passing}/access", json=access, headers=village.headers("administrator"))
+    moved = village.set_account(passing, "access", access)
     assert moved.status_code == 200, moved.text
     assert village.get("passing", REFERRALS).json()["referrals"] == [], "whom it names is out of scope now"
     ended = village.post("passing", f"{REFERRALS}/{made['referral_id']}/end", {"reason": "I have moved on"})

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import select
 
 from service.api import tracker as tracker_api
@@ -80,6 +81,39 @@ def test_from_restricted_to_cleared(lent: Village) -> None:
     assert again.status_code == 404
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_nobody_puts_themselves_on_a_list(village: Village) -> None:
+    own = {"user_id": user_id_of(village, QA), "reason": WHY}
+    first = village.post(QA, HERE, {"eclipse_id": "EX1", "reason": WHY, "allow": [own["user_id"]]})
+    assert (first.status_code, first.json()["code"]) == (403, "own_request")
+    assert village.held(restriction) == 0
+    made = restricted(village, allow=("duty_worker",))
+    later = village.post(QA, f"{HERE}/{made['restriction_id']}/allow", own)
+    assert (later.status_code, later.json()["code"]) == (403, "own_request")
+    assert opens(village, QA, access_reason=WHY) == 404
+    (shown,) = village.get(QA, HERE).json()["restrictions"]
+    assert [each["name"] for each in shown["allowed"]] == ["Demo duty_worker"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_who_opens_a_record_to_others_without_opening_it_is_told_of_and_counted(lent: Village) -> None:
+    def alerts() -> list[tuple[str | None, str | None, str]]:
+        said = lent.get("information_governance", "/v1/audit/alerts").json()["entries"]
+        return [(each["act"], each["person_id"], each["detail"]["user_id"]) for each in said]
+
+    def counted() -> float:
+        return REGISTRY.get_sample_value("los_alerts_total", {"kind": "allow_list"}) or 0
+
+    made, before = restricted(lent, allow=("duty_worker",)), counted()
+    assert alerts() == [], "whoever restricts a record opens it until then"
+    body = {"user_id": user_id_of(lent, LENT), "reason": "Leads the review"}
+    assert lent.post(QA, f"{HERE}/{made['restriction_id']}/allow", body, key="k").status_code == 200
+    assert lent.post(QA, f"{HERE}/{made['restriction_id']}/allow", body, key="k").status_code == 200
+    assert alerts() == [("alert.allow_list", lent.ids["EX1"], body["user_id"])]
+    assert lent.post(QA, f"{HERE}/{made['restriction_id']}/allow", body).status_code == 409
+    assert counted() - before == 1
+
+
 def test_head_and_chief_say_why_each_time_and_it_is_in_the_audit(village: Village) -> None:
     for who in ("head", "chief"):
         before = village.audit()
@@ -133,6 +167,19 @@ def test_a_retry_restricts_once_and_gets_the_same_answer(village: Village) -> No
     assert (hidden.status_code, hidden.content) == (404, unknown.content)
     both = village.post(QA, HERE, body | {"person_id": village.ids["EX1"]})
     assert codes(both) == [("person_id", "one_of"), ("eclipse_id", "one_of")]
+
+
+def test_two_again_are_as_restricted_as_the_third_whom_they_were_one_with(lent: Village) -> None:
+    """EX5 was restricted first, and stays merged; EX2 comes out of the merge shut."""
+    merge = {"keep": {"eclipse_id": "EX1"}, "reason": "Registered twice", "although_births_differ": True}
+    for other in ("EX5", "EX2"):
+        made = lent.post("manager", "/v1/people/merge", merge | {"merge": {"eclipse_id": other}}, access_reason=WHY)
+        assert made.status_code == 201, made.text
+    why = {"reason": "Two people after all"}
+    undone = lent.post("manager", f"/v1/people/merge/{made.json()['merge_id']}/undo", why, access_reason=WHY)
+    assert undone.status_code == 200, undone.text
+    assert [opens(lent, LENT, whom, access_reason=WHY) for whom in ("EX1", "EX2", "EX5")] == [404] * 3
+    assert opens(lent, "manager", "EX2", access_reason=WHY) == 200
 
 
 @pytest.mark.parametrize("address", ["/v1/contacts", "/v1/accommodation", "/v1/people/merge", "/v1/users"])
@@ -283,7 +330,9 @@ def test_a_row_of_nobody_we_know_is_not_named_by_the_id_of_a_restricted_record(
         issues.add(write.session, str(batch_id), Source.ECLIPSE, "cohorts", [found], at=write.now)
     told = lent.get(LENT, "/v1/data-quality/rows", code="not_a_date")
     assert told.status_code == 200, told.text
-    assert [(row["key"], row["row"]) for row in told.json()["rows"]] == [(key, 7) if named else (None, None)]
+    assert [(row["key"], row["row"]) for row in told.json()["rows"]] == [(key, 7)] * named
+    whole = lent.get(LENT, "/v1/data-quality/rows").json()["rows"]
+    assert [row["issue_id"] for row in whole].count(None) == 1 - named, "one blank row, whatever else is wrong"
 
 
 # --- races ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import httpx
 import openpyxl
 import pytest
 
+from service.domain.access import Role, ScopeKind
 from service.readers.sheets_in import XLSX_TYPE
 from service.store.schema import FACTS, batch
 from tests.village import FORMULA, HIDDEN, Village, codes
@@ -265,3 +266,23 @@ def test_an_upload_is_audited_in_its_transaction(village: Village) -> None:
     sent(village, "manager", written([place("EX2")], XLSX_TYPE))
     acts = [entry.act for entry in village.noted(before)]
     assert {"ingest.open", "ingest.apply", "upload.accommodation"} <= set(acts)
+
+
+def test_naming_people_out_of_sight_is_a_denial_and_of_many_an_alert(village: Village) -> None:
+    """The rows come back alike, whether there is such a person or not; the audit knows whom it would have been."""
+
+    def noted(*named: str) -> list[tuple[str, str, set[str]]]:
+        before = village.audit()
+        answer = sent(village, "lone", written([place(each) for each in named], XLSX_TYPE))
+        assert {each["code"] for each in answer.json()["errors"]} == {"person_not_found"}
+        told = [entry for entry in village.noted(before) if entry.act.startswith(("denied", "alert."))]
+        return [(entry.act, entry.outcome, village.shown_in(entry)) for entry in told]
+
+    village.tokens["lone"] = village.sign_in(Role.TEAM_MANAGER, scope=ScopeKind.TEAM, code="nobodys", name="Lone")
+    assert noted("EX1", "EX5", "ZZ9") == [("denied", "not_found", {village.ids["EX1"], village.ids["EX5"]})]
+    assert noted("ZZ8", "ZZ9") == [("denied", "not_found", set())]
+    many = sorted(village.ids)[:6]
+    whom = {village.ids[each] for each in many}
+    assert len(whom) == 6
+    assert noted(*many[:5]) == [("denied", "not_found", {village.ids[each] for each in many[:5]})]
+    assert noted(*many) == [("denied", "not_found", whom), ("alert.upload_probing", "done", whom)]

@@ -41,8 +41,11 @@ def test_an_account_is_added_once_and_shown_as_it_is(village: Village) -> None:
     assert (first.status_code, first.content) == (201, again.content)
     user_id = first.json()["user_id"]
     shown = {"user_id": user_id, "active": True, "worker_ref": None, "oid": None}
-    (entry,) = village.noted(before)
+    shown["etag"] = first.json()["etag"]
     assert accounts(village)["Pat Example"] == SOMEBODY | shown
+    noted = {entry.act: entry for entry in village.noted(before)}
+    assert sorted(noted) == ["read.kept_answer", "read.users", "user.add"]
+    entry = noted["user.add"]
     assert (entry.act, entry.outcome) == ("user.add", "done")
     after = {"roles": ["team_manager"], "scopes": ["team:exeter_pt"], "active": True, "worker_ref": None}
     assert orjson.loads(entry.detail) == {"user_id": user_id, "after": after}
@@ -59,9 +62,9 @@ def test_new_access_counts_from_the_next_request(village: Village) -> None:
     assert village.cohort("pat", "unsuitable_accommodation")["count"] > 1
     before = village.audit()
     north = {"roles": ["team_manager"], "scopes": [{"kind": "team", "code": "north_pt"}]}
-    assert village.put(ADMIN, f"/v1/users/{user_id}/access", north).status_code == 200
+    assert village.set_account(user_id, "access", north).status_code == 200
     assert village.cohort("pat", "unsuitable_accommodation")["count"] == 1
-    gone = village.put(ADMIN, f"/v1/users/{user_id}/access", north | {"active": False})
+    gone = village.set_account(user_id, "access", north | {"active": False})
     refused = village.get("pat", "/v1/tracker")
     assert (gone.status_code, refused.status_code, refused.json()["code"]) == (200, 401, "not_signed_in")
     assert accounts(village)["Pat Example"]["active"] is False
@@ -69,26 +72,65 @@ def test_new_access_counts_from_the_next_request(village: Village) -> None:
     assert sorted(each["after"]["active"] for each in said) == [False, True]
     first = next(each for each in said if each["before"]["scopes"] == ["team:exeter_pt"])
     assert first["after"]["scopes"] == ["team:north_pt"], "who saw whom, and until when, can be read from the audit"
-    assert village.put(ADMIN, f"/v1/users/{user_id}/access", north).status_code == 200
+    assert village.set_account(user_id, "access", north).status_code == 200
     assert village.get("pat", "/v1/tracker").status_code == 200
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_leaver_does_not_come_back_by_a_form_opened_before_they_left(village: Village) -> None:
+    user_id = added(village)
+    team = {"roles": SOMEBODY["roles"], "scopes": SOMEBODY["scopes"]}
+    form = village.etag(user_id)
+    left = village.set_account(user_id, "access", team | {"active": False})
+    assert left.headers["etag"] == f'"{village.etag(user_id)}"'
+    for what, body in (("access", team), ("worker", {"worker_ref": "W2"})):
+        path = f"/v1/users/{user_id}/{what}"
+        blind = village.put(ADMIN, path, body)
+        assert (blind.status_code, blind.json()["code"]) == (428, "if_match_missing")
+        for stale in (form, f'"{form}"', "", "*", village.etag(added(village, subject=what))):
+            late = village.put(ADMIN, path, body, if_match=stale)
+            assert (late.status_code, late.json()["code"]) == (412, "stale")
+    (gone,) = [each for each in village.get(ADMIN, "/v1/users").json()["users"] if each["user_id"] == user_id]
+    assert (gone["active"], gone["worker_ref"]) == (False, None)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"roles": ["area_manager"]},
+        {"scopes": [{"kind": "team", "code": "north_pt"}]},
+        {"scopes": [{"kind": "team", "code": "exeter_pt", "until": "2020-08-01T11:00:00Z"}]},
+        {"oid": "o-1"},
+        {"active": False},
+    ],
+)
+def test_whatever_changes_of_an_account_changes_its_etag(village: Village, changes: dict[str, Any]) -> None:
+    user_id = added(village)
+    team = {"roles": SOMEBODY["roles"], "scopes": SOMEBODY["scopes"]}
+    first = village.set_account(user_id, "access", team).json()["etag"]
+    assert first == village.etag(user_id)
+    later = village.set_account(user_id, "access", team | changes)
+    assert later.status_code == 200, later.text
+    assert later.json()["etag"] == village.etag(user_id) != first
 
 
 def test_an_account_is_linked_to_a_worker_and_sees_that_workers_people(village: Village) -> None:
     own = {"roles": ["personal_adviser"], "scopes": [{"kind": "own"}]}
     user_id = added(village, issuer=village.settings.oidc_issuer, **own)
     village.tokens["pat"] = signed(village)
-    path = f"/v1/users/{user_id}/worker"
     assert village.get("pat", "/v1/people").json()["people"] == []
-    taken = village.put(ADMIN, path, {"worker_ref": "W2"})
+    taken = village.set_account(user_id, "worker", {"worker_ref": "W2"})
     assert (taken.status_code, taken.json()["code"]) == (409, "conflict"), "W2 is the northern adviser's account"
-    unknown = village.put(ADMIN, path, {"worker_ref": "zq-nobody"})
+    unknown = village.set_account(user_id, "worker", {"worker_ref": "zq-nobody"})
     assert (unknown.status_code, codes(unknown)) == (422, [("worker_ref", "unknown_worker")])
     assert "zq-nobody" not in unknown.text
     (northern,) = [each["user_id"] for each in accounts(village).values() if each["worker_ref"] == "W2"]
     before = village.audit()
-    assert village.put(ADMIN, f"/v1/users/{northern}/worker", {"worker_ref": None}).status_code == 200
-    linked = village.put(ADMIN, path, {"worker_ref": "W2"})
-    assert (linked.status_code, linked.json()) == (200, {"user_id": user_id, "worker_ref": "W2"})
+    assert village.set_account(northern, "worker", {"worker_ref": None}).status_code == 200
+    linked = village.set_account(user_id, "worker", {"worker_ref": "W2"})
+    said = {"user_id": user_id, "worker_ref": "W2", "etag": village.etag(user_id)}
+    assert (linked.status_code, linked.json()) == (200, said)
     seen = [each["eclipse_id"] for each in village.get("pat", "/v1/people").json()["people"]]
     assert seen == ["NO1"]
     assert village.get("northern_adviser", "/v1/people").json()["people"] == []
@@ -108,7 +150,7 @@ def test_a_scope_of_a_unit_nobody_knows_is_refused(village: Village) -> None:
 @pytest.mark.parametrize("route", ["access", "worker"])
 def test_nobody_by_that_id(village: Village, route: str) -> None:
     body = ACCESS if route == "access" else {"worker_ref": None}
-    answer = village.put(ADMIN, f"/v1/users/no-such-user/{route}", body)
+    answer = village.set_account("no-such-user", route, body)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
@@ -175,7 +217,7 @@ def test_an_account_may_be_bound_to_an_object_id_and_a_later_change_does_not_loo
     assert village.get("pat", "/v1/tracker").status_code == 401, "a development token has no object id"
     team = {"roles": ["team_manager"], "scopes": [{"kind": "team", "code": "exeter_pt"}]}
     for oid in ({}, {"oid": None}):
-        assert village.put(ADMIN, f"/v1/users/{user_id}/access", team | oid).status_code == 200
+        assert village.set_account(user_id, "access", team | oid).status_code == 200
         assert accounts(village)["Pat Example"]["oid"] == "o-1"
-    assert village.put(ADMIN, f"/v1/users/{user_id}/access", team | {"oid": "o-2"}).status_code == 200
+    assert village.set_account(user_id, "access", team | {"oid": "o-2"}).status_code == 200
     assert accounts(village)["Pat Example"]["oid"] == "o-2"

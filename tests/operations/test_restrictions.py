@@ -17,6 +17,7 @@ from service.operations.merging import Named
 from service.operations.restrictions import Decision, Shown
 from service.store import identifiers, users
 from service.store.engine import reading, writing
+from service.store.merges import Merge
 from service.store.schema import audit_entry, person
 from service.store.schema_access import allowed, clearing, restriction
 from service.store.users import access_version
@@ -84,6 +85,20 @@ def test_a_restricted_record_opens_to_its_list_and_to_those_whose_work_it_is(cou
     (shown,) = listed(council)
     assert [each.user_id for each in shown.allowed] == [colleague.user_id]
     assert shown.names[colleague.user_id] == "A colleague"
+
+
+def test_whoever_opens_a_record_themselves_opens_it_to_others_without_an_alert(council: Council, duty: User) -> None:
+    colleague = account(council, "A colleague", Role.CASE_PROGRESSION_MANAGER)
+    own = somebody_who(Role.SENIOR_MANAGER_SAFEGUARDING_QA, user_id="their chair", worker_ref="W1")
+    post = User("p", "p", QA.roles | HEAD.roles, QA.scopes, None, 0)
+    made = restrict(council)
+    told = []
+    for by, whom in ((own, duty), (post, colleague), (QA, account(council, "A third", Role.IRO, scope=ScopeKind.OWN))):
+        do(council, restrictions.allow, made, whom.user_id, by=by)
+        with reading(council.engine) as session:
+            alerts = select(audit_entry.c.by_user).where(audit_entry.c.act == "alert.allow_list")
+            told.append(list(session.scalars(alerts)))
+    assert told == [[], [], [QA.user_id]]
 
 
 def test_every_list_keeps_the_blank_row_for_everybody(council: Council, duty: User) -> None:
@@ -247,6 +262,39 @@ def test_undoing_a_merge_opens_nothing(council: Council, duty: User, restricted_
     assert len(listed(council)) == 2
     with reading(council.engine) as session:
         assert len(session.execute(select(allowed)).all()) == 2
+
+
+def merge_into_p1(council: Council, other: str) -> Merge:
+    named = {"keep": Named(eclipse_id="P1"), "other": Named(eclipse_id=other), "although_births_differ": True}
+    made: Merge = do(council, merging.merge, by=HEAD, **named)
+    return made
+
+
+def test_undoing_one_of_two_merges_opens_nothing_that_was_restricted_before_them(council: Council) -> None:
+    """All who are one person are restricted as one of them is, whichever merge is undone, and open to its list."""
+    council.on("2020-07-20T10:00")
+    listed, other = (account(council, name, Role.TEAM_MANAGER, scope=ScopeKind.COUNTY) for name in ("Lent", "Other"))
+    restrict(council, listed, whom="P3")
+    first, second = (merge_into_p1(council, each) for each in ("P3", "P2"))
+    for undone in (second, first):
+        do(council, merging.undo, undone.merge_id, by=HEAD)
+        for who, seen in ((listed, ["P1", "P2"]), (other, ["not_found"] * 2), (QA, ["not_found"] * 2)):
+            assert [opened(council, who, whom, reason=WHY) for whom in ("P1", "P2")] == seen
+    assert [opened(council, who, "P3", reason=WHY) for who in (listed, other)] == ["P3", "not_found"]
+
+
+def test_undoing_a_merge_carries_the_lists_of_all_who_were_one(council: Council) -> None:
+    """Whoever opened the whole by name opens each part, and nobody else does."""
+    council.on("2020-07-20T10:00")
+    first, second, nobody = (
+        account(council, name, Role.TEAM_MANAGER, scope=ScopeKind.COUNTY) for name in ("First", "Second", "Nobody")
+    )
+    for whom, on_the_list in (("P1", first), ("P3", second)):
+        restrict(council, on_the_list, whom=whom)
+    merge_into_p1(council, "P3")
+    undone = merge_into_p1(council, "P2")
+    do(council, merging.undo, undone.merge_id, by=HEAD)
+    assert [opened(council, who, "P2", reason=WHY) for who in (first, second, nobody)] == ["P2", "P2", "not_found"]
 
 
 def test_undoing_a_merge_of_open_records_restricts_none(council: Council) -> None:

@@ -24,7 +24,7 @@ from service.errors import (
     Unprocessable,
 )
 from service.operations.rights import holds, officers, retention, subject_access
-from service.store import rights, users
+from service.store import merges, rights, users
 from service.store.engine import reading, writing
 from service.store.schema import (
     FACTS,
@@ -386,6 +386,21 @@ def test_a_legal_hold_is_lifted_by_somebody_else_than_who_placed_it(archive: Arc
     assert [entry.reason for act in ("place", "lift") for entry in archive.audit(f"rights.hold.{act}")] == [
         "inquiry", "over",
     ]  # fmt: skip
+
+
+def test_a_legal_hold_is_on_every_record_of_the_person_also_when_they_are_two_again(archive: Archive) -> None:
+    kept, merged = archive.somebody("P1"), archive.somebody("P2")
+    merge_id = archive.merge(merged, kept)
+    archive.place(kept)
+    with writing(archive.engine, archive.clock) as write:
+        merges.undo(write.session, merge_id, by=archive.tom, reason="two people", at=write.now)
+    assert (archive.bars(kept), archive.bars(merged)) == ({Bar.LEGAL_HOLD}, {Bar.LEGAL_HOLD})
+    assert archive.propose() == 0
+    assert archive.lift(merged) == 1
+    assert (archive.bars(kept), archive.bars(merged)) == ({Bar.LEGAL_HOLD}, set())
+    archive.merge(merged, kept)
+    assert archive.lift(merged) == 1, "named by either id, all of theirs are lifted"
+    assert archive.bars(kept) == set()
 
 
 def test_while_a_service_goes_on_nothing_is_due(archive: Archive) -> None:

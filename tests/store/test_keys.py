@@ -93,6 +93,17 @@ def test_a_key_is_kept_seven_days(engine: Engine, clock: SetClock) -> None:
     assert (entries(engine), done(engine)) == (2, 1)
 
 
+def test_answers_of_those_who_ask_no_more_are_let_go_some_at_a_time(engine: Engine, clock: SetClock) -> None:
+    with writing(engine, clock) as under_way:
+        for n in range(keys.LET_GO + 5):
+            keys.keep(under_way.session, "left", f"k{n}", Answer("0" * 64, 201, b"{}"), at=under_way.now)
+    clock.advance(days=7, seconds=1)
+    write(engine, clock, "mine", {"a": 1})
+    assert done(engine) == 6
+    write(engine, clock, "mine too", {"a": 1})
+    assert done(engine) == 2
+
+
 def test_eight_at_once_with_one_key_are_one_write(engine: Engine, clock: SetClock) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = set(pool.map(lambda _: write(engine, clock, "k1", {"a": 1}), range(16)))

@@ -306,3 +306,26 @@ def test_nothing_unknown_is_kept_among_many(count: int, session: Session) -> Non
     with pytest.raises(IntegrityError) as stopped, session.begin_nested():
         record.append(session, [*many[:-1], stranger], by="u", at=MONDAY, audit_id="a1")
     assert not raced(stopped.value)
+
+
+@pytest.mark.parametrize("name", ["audit_entry", "audit_people", "audit_link"])
+def test_nothing_of_the_audit_is_replaced_or_emptied(name: str, session: Session) -> None:
+    """`INSERT OR REPLACE` deletes without asking who guards deletions, and TRUNCATE without asking who guards rows."""
+    table = METADATA.tables[name]
+    row = a_row(session, table)
+    forgeries: list[Any] = [text(f"TRUNCATE {name} CASCADE")]
+    if session.get_bind().dialect.name == "sqlite":
+        own = set(table.primary_key.columns.keys())
+        said = {column: value if column in own else another(value) for column, value in row.items()}
+        forgeries = [insert(table).prefix_with("OR REPLACE").values(**said)]
+        changed = ", ".join(f"'y' || {column}" if column in own else column for column in row)
+        if name != "audit_link":  # its number is the number of the row
+            columns = f"INSERT OR REPLACE INTO {name} (rowid, {', '.join(row)})"
+            forgeries.append(text(f"{columns} SELECT rowid, {changed} FROM {name}"))
+        else:
+            forgeries.append(
+                text(f"INSERT OR REPLACE INTO {name} SELECT number + 1, audit_id, 'y', sealed_at FROM {name}")
+            )
+    assert [forgery for forgery in forgeries if not refused(session, forgery)] == []
+    held = session.execute(select(*[table.c[column] for column in row])).mappings().all()
+    assert row in [dict(each) for each in held]

@@ -27,6 +27,7 @@ from service.readers.sheets_in import Returned
 from service.store import audit, extracts, people
 
 PROFILE = "cohorts"
+PROBING, PROBED_MOST = "alert.upload_probing", 5
 NOBODY = ("person_not_found", "the Eclipse id of somebody in your scope")
 
 
@@ -58,6 +59,7 @@ class Checked:
     sound: dict[int, dict[str, str]] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     left_blank: set[int] = field(default_factory=set)
+    out_of_sight: set[str] = field(default_factory=set)  # Eclipse ids that were named, of nobody whom `by` may open
 
     @property
     def content(self) -> bytes:
@@ -141,6 +143,7 @@ def take(
     checked = tuple(_check(session, sheet, each, clean, codes, by, at) for sheet, each in sheets)
     sound = [each for each in checked if each.sound]
     report = _apply(session, form, sound, codes, by=by, at=at) if sound else None
+    _note_out_of_sight(session, form, {named for each in checked for named in each.out_of_sight}, by, at)
     audit.note(
         session, f"upload.{form.code}", by=by.user_id, at=at,
         detail={
@@ -149,6 +152,17 @@ def take(
         },
     )  # fmt: skip
     return Outcome(checked, report)
+
+
+def _note_out_of_sight(session: Session, form: Form, named: set[str], by: User, at: datetime) -> None:
+    """Note a denial with whom of the people held a spreadsheet named that `by` may not open; an alert of many."""
+    if not named:
+        return
+    held = frozenset(people.ids_by_eclipse(session, named).values())
+    detail = {"form": form.code, "ids": len(named), "people": len(held)}
+    audit.note(session, "denied", by=by.user_id, at=at, people=held, outcome="not_found", detail=detail)
+    if len(held) > PROBED_MOST:
+        audit.note(session, PROBING, by=by.user_id, at=at, people=held, detail=detail)
 
 
 def _apply(
@@ -185,6 +199,7 @@ def _check(
         if not found[WHOSE]:
             checked.faults.append(Fault(sheet.dataset, line, WHOSE, "missing", NOBODY[1]))
         elif found[WHOSE] not in visible:
+            checked.out_of_sight.add(found[WHOSE])
             checked.faults.append(Fault(sheet.dataset, line, WHOSE, *NOBODY))
         else:
             checked.ids[line] = id_of(found[WHOSE], found.get(sheet.key, ""), _begins(sheet, found))

@@ -104,15 +104,17 @@ def _starts(key: str) -> list[str]:
 
 def page(
     session: Session, *, to: User, at: datetime, filters: Filters, after: str | None, limit: int
-) -> tuple[list[Listed], str | None]:
-    """Open issues `to` may see, the oldest first, and where the next page begins."""
-    found = store.listed(session, to, london_day(at), filters, after=after, limit=limit + 1)
-    shown = [_redacted(each) if each.restricted else each for each in found[:limit]]
-    return shown, found[limit - 1].issue_id if len(found) > limit else None
+) -> tuple[list[Listed], int, str | None]:
+    """Open issues `to` may see, the oldest first, how many blank rows end the list, and where the next page begins.
 
-
-def _redacted(issue: Listed) -> Listed:
-    return replace(issue, key="", row=0, person_id=None, team=None)
+    A blank row a restricted person, on the last page, and only where nothing narrows the list: a filter that a blank
+    row answered to would say what it hides.
+    """
+    today = london_day(at)
+    found = store.listed(session, to, today, filters, after=after, limit=limit + 1)
+    if len(found) > limit:
+        return found[:limit], 0, found[limit - 1].issue_id
+    return found, 0 if filters.narrow else store.shut_people(session, to, today), None
 
 
 def counts(session: Session, *, to: User, at: datetime) -> list[Count]:

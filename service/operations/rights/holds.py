@@ -13,12 +13,17 @@ from service.store.rights import Subject
 
 
 def place(session: Session, whom: Subject, *, reason: str, by: str, at: datetime) -> str:
-    """Hold a record from now on; the id of the hold. A second hold for another reason stands beside the first."""
+    """Hold a record from now on; the id of the hold. A second hold for another reason stands beside the first.
+
+    Of people who are one, each record is held, so that it still is when they turn out to be two; the id is that of
+    the record named.
+    """
     reason = officers.because(reason)
     audit_id = audit.note(
-        session, "rights.hold.place", by=by, at=at, person_id=whom.named, reason=reason, changes=False
+        session, "rights.hold.place", by=by, at=at, person_id=whom.named, people=whom.ids, reason=reason, changes=False
     )
-    return erasures.place(session, whom.named, by=by, reason=reason, at=at, audit_id=audit_id)
+    placed = {each: erasures.place(session, each, by=by, reason=reason, at=at, audit_id=audit_id) for each in whom.ids}
+    return placed[whom.named]
 
 
 def lift(session: Session, whom: Subject, *, reason: str, by: str, at: datetime) -> int:
