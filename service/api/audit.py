@@ -50,6 +50,7 @@ class Watched(StrEnum):
 
     ALERT = Kind.ALERT.value
     DENIAL = Kind.DENIAL.value
+    SIGN_IN = Kind.SIGN_IN.value
     REFUSED_SIGN_IN = Kind.REFUSED_SIGN_IN.value
 
 
@@ -182,7 +183,7 @@ def read_mine(look: Annotated[Look, looking(Permission.READ_OWN_LOOKS)], asked: 
 
 @router.get(
     "/alerts",
-    summary="Alerts on bulk reading, refusals, refused sign-ins",
+    summary="Alerts, refusals, sign-ins and refused sign-ins",
     responses=problems() | shows({"from": "2020-07-01", "to": "2020-07-31", "next": None, "entries": [ALERT]}),
     openapi_extra=needs(Permission.READ_AUDIT),
 )

@@ -29,7 +29,10 @@ _ACTS = (
     ("denied", Kind.DENIAL), ("sign_in.refused", Kind.REFUSED_SIGN_IN), ("sign_in", Kind.SIGN_IN),
     ("alert.", Kind.ALERT), *[(begins, Kind.LOOK) for begins in LOOKS],
 )  # fmt: skip
-WATCHED = {Kind.ALERT: "alert.", Kind.DENIAL: "denied", Kind.REFUSED_SIGN_IN: "sign_in.refused"}
+# Acts, and begins of acts (with their dot).
+WATCHED = {
+    Kind.ALERT: "alert.", Kind.DENIAL: "denied", Kind.SIGN_IN: "sign_in", Kind.REFUSED_SIGN_IN: "sign_in.refused",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,15 +256,10 @@ def _overruled(contact: FromClause, moment: Moment) -> ColumnElement[bool]:
 def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) -> list[Fact]:
     """Each person's latest contact made, latest attempt and latest news by others, by `as_at`.
 
-    Found by index, a seek a person inside one SELECT: history is never read.
+    Found by index, a seek a person inside one SELECT: history is never read. Written anew each time, with its values:
+    planned once for all values, PostgreSQL reads the history for each person.
     """
-    said = _people(session, people) | {"known_at": view.known_at, "end_of_day": end_of_day(view)}
-    return list(map(_builder("contact"), session.execute(_latest_contacts(_is_sqlite(session)), said)))
-
-
-@cache
-def _latest_contacts(sqlite: bool) -> Select[Any]:
-    table, known = FACTS["contact"], bindparam("known_at", type_=UTCDateTime())
+    table = FACTS["contact"]
     wanted = table.alias("wanted")
     picks = [
         select(
@@ -272,22 +267,23 @@ def _latest_contacts(sqlite: bool) -> Select[Any]:
             .where(
                 wanted.c.person_id == person.c.person_id,
                 wanted_only,
-                wanted.c.occurred_at < bindparam("end_of_day"),
-                wanted.c.recorded_at <= known,
-                or_(wanted.c.superseded_at.is_(None), wanted.c.superseded_at > known),
-                not_(_overruled(wanted, known)),
+                wanted.c.occurred_at < end_of_day(view),
+                wanted.c.recorded_at <= view.known_at,
+                or_(wanted.c.superseded_at.is_(None), wanted.c.superseded_at > view.known_at),
+                not_(_overruled(wanted, view.known_at)),
             )
             .order_by(wanted.c.occurred_at.desc(), wanted.c.version_id.desc())
             .limit(1)
             .scalar_subquery()
-        ).where(_among_people(person.c.person_id, sqlite))
+        ).where(among(session, person.c.person_id, people))
         for wanted_only in (
             wanted.c.outcome == ContactOutcome.MADE,
             wanted.c.outcome == ContactOutcome.ATTEMPTED,
             (wanted.c.outcome == ContactOutcome.ATTEMPTED) & (wanted.c.contact_kind == ContactKind.THIRD_PARTY),
         )
     ]
-    return _select("contact", known).where(table.c.version_id.in_(union_all(*picks)))
+    query = _select("contact", view.known_at).where(table.c.version_id.in_(union_all(*picks)))
+    return list(map(_builder("contact"), session.execute(query)))
 
 
 def contacts_of(

@@ -138,21 +138,17 @@ def find(
     if person_id is None and eclipse_id is None:
         raise ValueError("a person is found by an id")
     one = alone.find(session, user, today, person_id=person_id, eclipse_id=eclipse_id)
-    if one is None or not (one.merged or one.ground):
-        return None
-    if one.merged:
-        return _of_merged(session, user, today, named(person_id, eclipse_id), known_at)
-    return _by_itself(one, user)
+    if one is not None and one.ground and one.opens and not (one.merged or one.sealed):
+        return _by_itself(one)
+    # Whoever is hidden takes the same statements as nobody, so that time tells nothing of them.
+    return _of_merged(session, user, today, named(person_id, eclipse_id), known_at)
 
 
-def _by_itself(one: Alone, user: User) -> Somebody | None:
-    if one.sealed:
-        return None
-    found = Somebody(
+def _by_itself(one: Alone) -> Somebody:
+    return Somebody(
         one.person_id, one.eclipse_id, one.restricted, one.opens, outside_caseload=one.outside_caseload,
         ground=one.ground,
     )  # fmt: skip
-    return _by_post(found, user)
 
 
 def _of_merged(

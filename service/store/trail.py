@@ -123,8 +123,10 @@ def looks_of(session: Session, user_id: str, period: Period, *, after: Place | N
 
 
 def of_acts(session: Session, beginning: str, period: Period, *, after: Place | None, limit: int) -> list[Entry]:
-    """Entries of acts that begin so, whoever did them, newest first."""
-    query = select(*_COLUMNS).where(_within(period), audit_entry.c.act.startswith(beginning, autoescape=True))
+    """Entries of an act, or with a dot at the end of all that begin so, whoever did them, newest first."""
+    act = audit_entry.c.act
+    named = act.startswith(beginning, autoescape=True) if beginning.endswith(".") else act == beginning
+    query = select(*_COLUMNS).where(_within(period), named)
     return _entries(session, query, after=after, limit=limit, newest_first=True)
 
 

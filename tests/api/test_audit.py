@@ -279,6 +279,14 @@ def test_refused_sign_ins_are_watched(village: Village) -> None:
     assert village.get(IG, "/v1/audit/alerts", kind="look").status_code == 422
 
 
+def test_sign_ins_are_watched_with_the_id_that_ends_the_token(village: Village) -> None:
+    assert village.get("manager", "/v1/people").status_code == 200
+    entries = village.get(IG, "/v1/audit/alerts", kind="sign_in").json()["entries"]
+    (signed_in,) = [each for each in entries if each["who"]["name"] == "manager"]
+    assert signed_in["kind"] == "sign_in"
+    assert {"token_id", "expires_at"} <= signed_in["detail"].keys()
+
+
 @pytest.mark.parametrize(
     "reason", ["too short", " " * 20, "x" * 501, "has a bell \x07 in it", "a line\x85another line", "\xa0" * 12]
 )

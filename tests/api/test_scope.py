@@ -355,3 +355,18 @@ def test_who_is_hidden_costs_the_same_statements_as_nobody(village: Village) -> 
                 assert village.post(who, path, said | {"eclipse_id": eclipse_id}).status_code == 404
             run.append(statements)
         assert run[0] == run[1], path
+
+
+def test_somebody_merged_and_hidden_costs_the_same_statements_as_nobody(village: Village) -> None:
+    """EX1 and EX2 are one person and restricted; NO1 is another team's: none of them takes longer than no id at all."""
+    twice = {"keep": {"eclipse_id": "EX1"}, "merge": {"eclipse_id": "EX2"}, "reason": "Registered twice"}
+    assert village.post("manager", "/v1/people/merge", twice | {"although_births_differ": True}).status_code == 201
+    village.restrict("EX2")
+    for who, hidden in (("northern_adviser", "EX1"), ("northern_adviser", "EX2"), ("court", "EX1"), ("adviser", "NO1")):
+        run = []
+        for eclipse_id in ("NOBODY", hidden, "NOBODY"):
+            with selects(village) as statements:
+                answer = village.post(who, "/v1/people/lookup", {"eclipse_id": eclipse_id})
+                assert answer.status_code == 404, answer.text
+            run.append(statements)
+        assert run[1] == run[2], (who, hidden)

@@ -140,7 +140,7 @@ def what_went_wrong_is_on_a_list(engine: Engine) -> None:
             ("EDGE-019", "which_is_right"),
             ("EDGE-020", "one_or_two"),
         }
-        rows, _ = data_quality.page(
+        rows, *_ = data_quality.page(
             session, to=ANALYST, at=NOW, filters=issues.Filters(dataset="contacts"), after=None, limit=9
         )
         assert {(each.key, str(each.owner)) for each in rows} == {
