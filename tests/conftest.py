@@ -44,12 +44,17 @@ DO $$ DECLARE name text; filled boolean; BEGIN
 END $$
 """
 # `replica` switches the append-only triggers and the foreign keys off for this one transaction.
+# What the planner knew of a large council would mislead it about the next one.
 EMPTY = """
-DO $$ DECLARE name text; filled boolean; BEGIN
+DO $$ DECLARE name text; filled boolean; known real; BEGIN
     SET LOCAL session_replication_role = replica;
     FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM public.%s)', name) INTO filled;
-        IF filled THEN EXECUTE format('DELETE FROM public.%s', name); END IF;
+        IF filled THEN
+            EXECUTE format('DELETE FROM public.%s', name);
+            SELECT reltuples INTO known FROM pg_class WHERE oid = ('public.' || name)::regclass;
+            IF known > 500 THEN EXECUTE format('ANALYZE public.%s', name); END IF;
+        END IF;
     END LOOP;
     FOR name IN SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'seed' LOOP
         EXECUTE format('INSERT INTO public.%s SELECT * FROM seed.%s', name, name);
