@@ -256,8 +256,7 @@ def _overruled(contact: FromClause, moment: Moment) -> ColumnElement[bool]:
 def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) -> list[Fact]:
     """Each person's latest contact made, latest attempt and latest news by others, by `as_at`.
 
-    Found by index, a seek a person inside one SELECT: history is never read. Written anew each time, with its values:
-    planned once for all values, PostgreSQL reads the history for each person.
+    Found by index, a seek a person inside one SELECT: history is never read.
     """
     table = FACTS["contact"]
     wanted = table.alias("wanted")
