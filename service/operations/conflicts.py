@@ -78,11 +78,7 @@ def listed(session: Session, *, to: User, view: Viewpoint, today: date, asked: A
     whom = [each for each in whom if not disputed.isdisjoint(each.ids)]
     shown = {f.person_id: f for f in of_people(session, whom, view, around.workers, kinds=LISTED)}
     if asked.team is not None:
-        shown = {
-            i: f
-            for i, f in shown.items()
-            if (team := home_team(f, view.as_at, around.teams)) and team.code == asked.team
-        }
+        shown = {i: f for i, f in shown.items() if _home(f, around) == asked.team}
     etags = _etags(versions)
     ours = [(c, shown[o.person_id]) for c in found if (o := owners[c.person_id]).person_id in shown]
     open_ = sorted((pair for pair in ours if not pair[1].restricted), key=lambda pair: order_key(pair[0]))
