@@ -154,13 +154,32 @@ def _sign_in(app: FastAPI) -> None:
 
 
 def log_as_json() -> None:
-    """One JSON object a line, on standard output."""
+    """One JSON object a line, on standard output; what libraries warn of too."""
+    every: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
-        ],
+        processors=[*every, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
     )
+    handler = logging.StreamHandler(sys.stdout)
+    ours = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*every, _of_a_library],
+            processors=[ours, structlog.processors.JSONRenderer()],
+        )
+    )
+    logging.getLogger().handlers = [handler]
+
+
+def _of_a_library(_logger: object, _name: str, said: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What a library's line may say: the text in its source, never what it was filled with, and the kind of error."""
+    record: logging.LogRecord = said["_record"]
+    told = {"event": str(record.msg).partition("\n")[0], "logger": record.name}
+    if record.exc_info and record.exc_info[0]:
+        told["kind"] = record.exc_info[0].__name__
+    record.exc_info = record.exc_text = record.stack_info = None
+    return {key: value for key, value in said.items() if key not in ("exc_info", "stack_info")} | told

@@ -5,6 +5,7 @@ what is in the record, and nothing else does.
 """
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,11 +44,12 @@ sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.fixture
 def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
     """Logging as the service does it, on captured standard output."""
-    before = structlog.get_config()
+    before, handlers = structlog.get_config(), logging.getLogger().handlers
     log_as_json()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(), cache_logger_on_first_use=False)
     yield capsys
     structlog.configure(**before)
+    logging.getLogger().handlers = handlers
 
 
 @pytest.fixture
@@ -111,6 +113,26 @@ def quiet(sent: Sent, lines: pytest.CaptureFixture[str], *folders: Path) -> None
     assert "los_requests_total" in metrics
     for where in (*sent.told, seen.out, metrics, *names):
         assert WORD.lower() not in where.lower(), where
+
+
+def test_what_a_library_says_is_one_line_of_the_log_without_what_it_was_filled_with(
+    lines: pytest.CaptureFixture[str],
+) -> None:
+    """As uvicorn does of a request that is none, and of an application that failed."""
+    log_as_json()  # on the output that is captured now
+    said = logging.getLogger("uvicorn.error")
+    said.warning("Invalid HTTP request received.")
+    try:
+        raise ValueError(WORD)
+    except ValueError:
+        said.exception('Failed on %s\n{"event": "forged"}', WORD)
+    seen = lines.readouterr()
+    plain, failed = (json.loads(line) for line in seen.out.splitlines())
+    assert (plain["event"], plain["level"], plain["logger"]) == (
+        "Invalid HTTP request received.", "warning", "uvicorn.error",
+    )  # fmt: skip
+    assert (failed["event"], failed["kind"]) == ("Failed on %s", "ValueError")
+    assert WORD not in seen.out + seen.err
 
 
 # --- what is planted ---------------------------------------------------------------------------

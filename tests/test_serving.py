@@ -45,6 +45,7 @@ def test_nobody_is_waited_for_without_end(serve: Serve, served: list[dict[str, A
     assert listening.LIMITS.items() <= served[0].items()
     assert served[0]["h11_max_incomplete_event_size"] == 16 * 1024
     assert (served[0]["access_log"], served[0]["proxy_headers"]) == (False, False)
+    assert served[0]["log_config"] is None, "its lines are ours to write"
 
 
 @pytest.mark.parametrize(("held", "said"), [("0001", "run `los migrate`"), ("9999", "the version that made it")])

@@ -49,6 +49,13 @@ def _composed(value: str) -> str:
     return unicodedata.normalize("NFC", value)
 
 
+def _printable(value: str) -> str:
+    """As tokens name people: a space around a name, or a mark that nobody sees in it, would make two of one."""
+    if value != value.strip() or not value.isprintable():
+        raise PydanticCustomError("not_printable", "printable characters, no space around them")
+    return value
+
+
 def _in_reach(value: date) -> date:
     if value.year not in YEARS:
         raise PydanticCustomError("date_out_of_range", "years 1901 to 2199")
@@ -60,6 +67,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_moment_text), AfterValidator(
 Text = Annotated[StrictStr, Field(max_length=LONGEST_TEXT), AfterValidator(_composed)]
 Code = Annotated[StrictStr, Field(max_length=LONGEST_CODE), AfterValidator(_composed)]
 Whole = Annotated[StrictInt, Field(ge=0, le=10_000)]
+Line = Annotated[StrictStr, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Id = Annotated[StrictStr, Field(min_length=1, max_length=64)]
 
 

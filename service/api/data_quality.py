@@ -29,7 +29,7 @@ ISSUE: dict[str, Any] = {
     "since": "2020-07-29T01:04:11Z", "age_days": 2,
 }  # fmt: skip
 BLANK = dict.fromkeys(ISSUE) | {"reason": "This record is restricted."}
-COUNTED = {"refused": 1, "doubtful": 12, "datasets": [
+COUNTED = {"refused": 1, "doubtful": 12, "restricted": 1, "datasets": [
     {"source": "eclipse", "profile": "cohorts", "dataset": "accommodation", "refused": 1, "doubtful": 12,
      "oldest_days": 30, "owners": {"performance_analyst": 12, "team_manager": 1}},
 ]}  # fmt: skip
@@ -42,11 +42,17 @@ COUNTED = {"refused": 1, "doubtful": 12, "datasets": [
     openapi_extra=needs(Permission.READ_DATA_QUALITY),
 )
 def read_counts(look: Reader) -> Response:
-    """Open issues by dataset and owner, as far as the reader's sight goes."""
+    """Open issues by dataset and owner, as far as the reader's sight goes.
+
+    `restricted` counts the restricted people with any issue; what is wrong there is in no other figure.
+    """
 
     def compute(seen: Seen) -> tuple[bytes, tuple[str, ...]]:
-        found = data_quality.counts(seen.session, to=seen.user, at=seen.now)
-        total = {"refused": sum(each.refused for each in found), "doubtful": sum(each.doubtful for each in found)}
+        found, restricted = data_quality.counts(seen.session, to=seen.user, at=seen.now)
+        total = {
+            "refused": sum(each.refused for each in found), "doubtful": sum(each.doubtful for each in found),
+            "restricted": restricted,
+        }  # fmt: skip
         return dump(total | {"datasets": [_counted(each) for each in found]}), ()
 
     return Response(look.at("read.data_quality", compute), media_type="application/json")

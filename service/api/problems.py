@@ -29,6 +29,7 @@ ALLOWED = {
     "moment_shape": "a time with offset, as 2020-07-31T14:05:00+01:00",
     "int_parsing": "a whole number",
     "json_invalid": "valid JSON",
+    "not_printable": "printable characters, no space around them",
     "model_attributes_type": "a JSON object",
     "list_type": "a list",
 }

@@ -1,6 +1,5 @@
-"""JSON read strictly: no duplicate keys, no NaN, no lone surrogates, no NUL, no depth that hurts."""
+"""Requests read strictly: no parameter that a route does not take, no JSON that two parsers would read apart."""
 
-import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -8,53 +7,23 @@ from fastapi import Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
+from service.api import unambiguous
 from service.api.dependencies import caller
+from service.api.unambiguous import Ambiguous
 from service.errors import Unprocessable
 
-DEEPEST = 20
 JSON = "application/json"
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class _Unfit(ValueError):
-    """What makes a body unfit, as a code."""
 
 
 def check(body: bytes) -> None:
     """Raise Unprocessable when the bytes are not JSON that every parser would read alike."""
     try:
-        depth(json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant), 0)
-    except _Unfit as unfit:
-        raise Unprocessable(("", str(unfit), "JSON without duplicate keys, NaN, NUL or broken characters")) from None
+        unambiguous.read(body)
+    except Ambiguous as what:
+        raise Unprocessable(("", str(what), "JSON without duplicate keys, NaN, NUL or broken characters")) from None
     except (ValueError, RecursionError):
         raise Unprocessable(("", "json_invalid", "valid JSON in UTF-8")) from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _Unfit("duplicate_key")
-    return found
-
-
-def _no_constant(_name: str) -> None:
-    raise _Unfit("not_a_number")
-
-
-def depth(value: Any, level: int) -> None:
-    """Walk a parsed value; raise on text that cannot be stored and on nesting beyond DEEPEST."""
-    if level > DEEPEST:
-        raise _Unfit("too_deep")
-    if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value):
-            raise _Unfit("broken_text")
-    elif isinstance(value, dict):
-        for key, each in value.items():
-            depth(key, level + 1)
-            depth(each, level + 1)
-    elif isinstance(value, list):
-        for each in value:
-            depth(each, level + 1)
 
 
 def announced(content_type: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Response
 from pydantic import ConfigDict, Field, StrictBool, StrictStr
 
-from service.api.bodies import Id, Moment, Strict, Text
+from service.api.bodies import Id, Line, Moment, Strict, Text
 from service.api.dependencies import Act, Look, Seen, TheDoor, acting, looking
 from service.api.described import needs, problems, shows
 from service.api.facts import IfMatch
@@ -25,7 +25,6 @@ tokens_router = APIRouter(prefix="/tokens", tags=["users"], route_class=StrictRo
 Administrator = Annotated[Act, acting(Permission.MANAGE_USERS, sight=True)]
 SessionKeeper = Annotated[Act, acting(Permission.END_SESSIONS, sight=True)]
 UserId = Annotated[str, Path(max_length=36)]
-Line = Annotated[StrictStr, Field(min_length=1, max_length=200)]
 
 ACCESS: dict[str, Any] = {"roles": ["team_manager"], "scopes": [{"kind": "team", "code": "exeter_cf_1"}]}
 REVOKED: dict[str, Any] = {"issuer": "https://login.example/tenant/v2.0", "token_id": "Ab3dEfGhIjKlMnOp"}

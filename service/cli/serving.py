@@ -52,7 +52,7 @@ def serve(
     _refuse_carelessness(settings)
     uvicorn.run(
         "service.cli:asgi", factory=True, host=host, port=port or settings.port, workers=workers, access_log=False,
-        log_level="warning", server_header=False, proxy_headers=False, **LIMITS,
+        log_config=None, log_level="warning", server_header=False, proxy_headers=False, **LIMITS,
     )  # fmt: skip
 
 

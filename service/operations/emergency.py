@@ -50,7 +50,7 @@ def open_one(
 
 def _noted(session: Session, made: Emergency, by: User, at: datetime) -> str:
     """The look, and the alert that information governance reads."""
-    detail = {"emergency_id": made.emergency_id, "until": made.until}
+    detail = {"emergency_id": made.emergency_id, "until": made.until.isoformat()}
     for act in ("alert.emergency_sight", "emergency.sight"):
         audit_id = audit.note(
             session, act, by=by.user_id, at=at, person_id=made.person_id, people=[made.person_id], detail=detail,

@@ -226,12 +226,13 @@ def shut_people(session: Session, user: User, today: date) -> int:
 
 
 def counted(session: Session, user: User, today: date) -> list[tuple[str, str, str, str, bool, int, datetime]]:
-    """(source, profile, dataset, owner, doubtful, how many, since when) of the open issues a user may see."""
+    """(source, profile, dataset, owner, doubtful, how many, since when) of the issues `listed` would list."""
     answers = _teams(today)
     keys = [row_issue.c.source, row_issue.c.profile, row_issue.c.dataset]
     owned = _owner(answers).label("owner")
     columns = [*keys, owned, row_issue.c.doubtful, func.count().label("how_many"), func.min(row_issue.c.recorded_at)]
-    query = _open(user, today, Filters(), columns, answers).group_by(*keys, owned, row_issue.c.doubtful)
+    query = _open(user, today, Filters(), columns, answers).where(~_shut())
+    query = query.group_by(*keys, owned, row_issue.c.doubtful)
     return [(row[0].value, *row[1:]) for row in session.execute(query.order_by(*keys))]
 
 

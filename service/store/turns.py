@@ -1,6 +1,7 @@
 """Whose turn it is to write to SQLite: first come, first served, and nobody waits without end."""
 
 import fcntl
+import os
 import threading
 import time
 from collections import deque
@@ -49,12 +50,16 @@ class Turns:
         if self._path is None:
             yield
             return
-        with self._path.open("w") as handle:
+        with open(self._path, "w", opener=_private) as handle:
             while not _locked(handle):
                 if time.monotonic() > until:
                     raise Busy(retry_after=2)
                 time.sleep(0.01)
             yield
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _locked(handle: IO[str]) -> bool:

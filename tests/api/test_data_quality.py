@@ -1,6 +1,7 @@
 """What is refused or doubtful, over HTTP: who may ask, what is said of whom, and never what a cell held."""
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -92,6 +93,16 @@ def test_counts_go_by_dataset_and_owner(troubled: Village) -> None:
     assert sum(spells["owners"].values()) == spells["refused"] + spells["doubtful"]
     own = troubled.get("robot", "/v1/data-quality").json()
     assert (own["refused"], own["doubtful"]) == (1, 0)
+
+
+def test_what_is_wrong_in_a_restricted_record_is_in_no_figure_but_that_of_people(troubled: Village) -> None:
+    """The figures less the rows one may list must leave nothing: neither a table nor whose it is."""
+    troubled.push("cohorts", {"accommodation": sheet(HIDDEN | {"spell_id": "AE6"}, HIDDEN)}, run_id="3", hours_ago=0)
+    for who in ("performance_analyst", "head", "manager"):
+        found, listed = troubled.get(who, "/v1/data-quality").json(), rows(troubled, who)
+        told = Counter((each["dataset"], each["owner"]) for each in listed if each["issue_id"])
+        assert told == {(e["dataset"], owner): n for e in found["datasets"] for owner, n in e["owners"].items()}
+        assert (found["refused"] + found["doubtful"], found["restricted"]) == (told.total(), 1)
 
 
 def test_pages_hold_everything_once(troubled: Village) -> None:

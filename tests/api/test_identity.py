@@ -82,6 +82,11 @@ def part(value: Any) -> str:
     return b64(value if isinstance(value, bytes) else json.dumps(value).encode("ascii"))
 
 
+def twice(value: dict[str, Any], name: str, also: str) -> bytes:
+    """An object in which a name comes twice."""
+    return f'{{"{name}": "{also}", {json.dumps(value)[1:]}'.encode("ascii")
+
+
 def token(head: Any = None, body: Any = None, *, key: str = "issuer", sha: hashes.HashAlgorithm | None = None) -> str:
     """A token signed by RSA, whatever its header says."""
     text = f"{part(header() if head is None else head)}.{part(claims() if body is None else body)}"
@@ -193,6 +198,9 @@ HOSTILE: dict[str, Callable[[], object]] = {
     "a body that is a list": lambda: token(body=["pa-1"]),
     "a body that is no JSON": lambda: token(body=b"pa-1"),
     "a body of a 5,000-digit number": lambda: token(body=b'{"exp": ' + b"9" * 5000 + b"}"),
+    "a subject said twice": lambda: token(body=twice(claims(), "sub", "chief-officer")),
+    "not a number, beside what we read": lambda: token(body=claims(weight=float("nan"))),
+    "a kid said twice": lambda: token(twice(header(), "kid", KID)),
     # the algorithm
     "alg none, unsigned": lambda: unsigned(header(alg="none")),
     "alg None, unsigned": lambda: f"{unsigned(header(alg='None'))}x",

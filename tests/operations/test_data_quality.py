@@ -47,7 +47,7 @@ def test_a_refused_row_stands_with_its_age_until_a_push_puts_it_right(council: C
     assert issue.person_id == council.id_of("P1")
     assert issue.recorded_at.date() == date(2020, 7, 3)
     with reading(council.engine) as session:
-        (count,) = data_quality.counts(session, to=ANALYST, at=council.clock())
+        (count,), _ = data_quality.counts(session, to=ANALYST, at=council.clock())
     assert (count.dataset, count.refused, count.doubtful, count.oldest_days) == ("accommodation", 1, 0, 3)
     assert count.owners == {"team_manager": 1}
     council.sheet("2020-07-07T01:00", "accommodation", spells(FINE))

@@ -38,3 +38,10 @@ def test_a_thread_that_writes_for_long_is_not_waited_for_without_end(
             pass
     with writing(engine, clock):
         pass
+
+
+def test_the_lock_of_a_database_is_its_owners_alone(engine: Engine, clock: SetClock) -> None:
+    lock = Path(f"{engine.url.database}.writer")
+    lock.unlink(missing_ok=True)
+    with writing(engine, clock):
+        assert lock.stat().st_mode & 0o777 == 0o600

@@ -117,12 +117,16 @@ def page(
     return found, 0 if filters.narrow else store.shut_people(session, to, today), None
 
 
-def counts(session: Session, *, to: User, at: datetime) -> list[Count]:
-    """Open issues `to` may see, by dataset."""
+def counts(session: Session, *, to: User, at: datetime) -> tuple[list[Count], int]:
+    """Open issues `to` may see, by dataset, and how many restricted people have any.
+
+    What is wrong in a restricted record is in no figure: beside those of the rows, it would say which table.
+    """
+    today = london_day(at)
     found: dict[tuple[str, str, str], list[tuple[str, bool, int, datetime]]] = {}
-    for source, profile, dataset, owner, doubtful, number, since in store.counted(session, to, london_day(at)):
+    for source, profile, dataset, owner, doubtful, number, since in store.counted(session, to, today):
         found.setdefault((source, profile, dataset), []).append((owner, doubtful, number, since))
-    return [
+    counted = [
         Count(
             *place,
             refused=sum(number for _, doubtful, number, _ in each if not doubtful),
@@ -132,6 +136,7 @@ def counts(session: Session, *, to: User, at: datetime) -> list[Count]:
         )
         for place, each in found.items()
     ]
+    return counted, store.shut_people(session, to, today)
 
 
 def _by_owner(each: Iterable[tuple[str, bool, int, datetime]]) -> Counter[str]:
