@@ -75,10 +75,10 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> FastAPI:
     app.state.door = door(settings, clock)
     v1 = APIRouter(prefix=PREFIX)
     for router in (
+        contacts.router,  # what is asked most comes first: each before it is tried in vain
         tracker.router,
         merging.router,  # before people: /people/merges is nobody's id
         people.router,
-        contacts.router,
         *facts.routers(),
         conflicts.router,
         ingest.router,

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InvalidatePoolError
 from sqlmodel import Session
 
 from service.errors import Busy, Refused
@@ -31,9 +33,12 @@ LAST = "last"
 # A transaction that is left open, by a client that died unheard, keeps its locks for so long.
 IDLE_SECONDS = 20
 IDLE_ANYWAY = 60
+# A connection that somebody gave back so lately is not asked whether it lives: if it does not, 503 once.
+TRUSTED_SECONDS = 1.0
 # Nothing is committed later than this after its moment was read: what is kept is believed on that (store/changes.py).
 LONGEST_SECONDS = 50 * 60
 PATIENCE = Patience()
+WRITES, READS = "BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _ALONE, _SHARED = "SELECT pg_advisory_xact_lock({})", "SELECT pg_advisory_xact_lock_shared({})"
 
 Clock = Callable[[], datetime]
@@ -63,7 +68,6 @@ def make_engine(url: str, *, pool_size: int = 40, patience: Patience = PATIENCE)
     engine = create_engine(
         url,
         pool_size=pool_size,
-        pool_pre_ping=True,
         hide_parameters=True,
         pool_timeout=patience.pool,
         execution_options={"los_patience": patience, "los_silence": Silence()},
@@ -92,11 +96,19 @@ def _bound(engine: Engine, patience: Patience) -> None:
         return connection
 
     def taken(connection: Patient, _record: object, _proxy: object) -> None:
-        connection.patience = connection.until = None
+        if connection.rested > TRUSTED_SECONDS:
+            connection.patience = patience.ping
+            try:
+                engine.dialect.do_ping(connection)  # type: ignore[arg-type]
+            except psycopg.Error as error:
+                if engine.dialect.is_disconnect(error, connection, None):  # type: ignore[arg-type]
+                    raise InvalidatePoolError from error
+                raise
+        connection.patience = None
 
     def given_back(connection: Patient | None, _record: object) -> None:
         if connection is not None:
-            connection.patience, connection.until = patience.ping, None
+            connection.rest()
 
     event.listen(engine, "do_connect", connected)
     event.listen(engine, "checkout", taken)
@@ -137,7 +149,7 @@ def writing(engine: Engine, clock: Clock, *, intake: bool = False, sight: bool =
         if is_sqlite(engine):
             session.connection()
         else:
-            _bounded(session, *_locks(intake, sight), intake=intake, idle=IDLE_SECONDS)
+            _bounded(session, WRITES, *_locks(intake, sight), intake=intake, idle=IDLE_SECONDS)
         if intake:
             session.info[LAST] = {}
         begun = time.monotonic()
@@ -165,10 +177,10 @@ def share_sight(session: Session) -> None:
         session.execute(text(_SHARED.format(SIGHT_LOCK)))
 
 
-def _bounded(session: Session, *first: str, intake: bool = False, idle: int | None = None) -> None:
+def _bounded(session: Session, begin: str, *first: str, intake: bool = False, idle: int | None = None) -> None:
     """Begin, with an end to how long a statement may take: by the server's clock, and by ours if it has stopped.
 
-    What comes `first` goes to the server in the same message, each statement with that end.
+    What comes `first` goes to the server in the same message as `begin`, each statement with that end.
     """
     begun = time.monotonic()
     connection = session.connection()
@@ -184,7 +196,8 @@ def _bounded(session: Session, *first: str, intake: bool = False, idle: int | No
         f"SET LOCAL statement_timeout = '{seconds * 1000:.0f}ms'",
         f"SET LOCAL idle_in_transaction_session_timeout = '{most:.0f}s'",
     )
-    connection.exec_driver_sql("; ".join((*limits, *first)), execution_options={"no_parameters": True})
+    driver.begins_itself()
+    connection.exec_driver_sql("; ".join((begin, *limits, *first)), execution_options={"no_parameters": True})
     options["los_silence"].broken()
 
 
@@ -194,13 +207,10 @@ def reading(engine: Engine, *, intake: bool = False) -> Iterator[Session]:
 
     `intake`: a large push is read in it, with more time between one SELECT and the next.
     """
-    with _answering_busy(engine):
-        options = {"los_read": True} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ"}
-        still = engine.execution_options(**options)
-        with Session(still) as session:
-            if not is_sqlite(engine):
-                _bounded(session, "SET TRANSACTION READ ONLY", intake=intake)
-            yield session
+    with _answering_busy(engine), Session(engine.execution_options(los_read=True)) as session:
+        if not is_sqlite(engine):
+            _bounded(session, READS, intake=intake)
+        yield session
 
 
 def fixed_moment(engine: Engine, clock: Clock, *, patience: float | None = None) -> datetime:
@@ -212,7 +222,7 @@ def fixed_moment(engine: Engine, clock: Clock, *, patience: float | None = None)
         if is_sqlite(engine):
             session.connection()
         else:
-            _bounded(session, intake=True)
+            _bounded(session, WRITES, intake=True)
             if patience is not None:
                 session.execute(text(f"SET LOCAL lock_timeout = '{patience * 1000:.0f}ms'"))
             session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": RECORDING_LOCK})

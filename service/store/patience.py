@@ -47,6 +47,24 @@ class Patient(psycopg.Connection[Any]):
     """When, by the monotonic clock, there is no time left but `least`."""
     least: float = 0.0
 
+    _given_back: float | None = None
+
+    def begins_itself(self) -> None:
+        """Let a statement of ours say BEGIN, with what belongs to it: psycopg would send one before, and wait."""
+        self.autocommit = True
+
+    def rest(self) -> None:
+        """Back in the pool: as if new, for whoever takes it next."""
+        self.patience = self.until = None
+        self._given_back = time.monotonic()
+        if not self.closed:
+            self.autocommit = False
+
+    @property
+    def rested(self) -> float:
+        """Seconds since it was given back; none if it never was."""
+        return 0.0 if self._given_back is None else time.monotonic() - self._given_back
+
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """What the server answers. Raises Silent."""
         most, began = self._most() if timeout is None else timeout, time.monotonic()
