@@ -18,6 +18,7 @@ from service.domain.period import Period
 from service.errors import Unprocessable
 from service.operations import audit
 from service.operations.audit import Asked, Kind, Trail
+from service.store.audit import KEPT_ANSWER
 from service.store.trail import Entry
 from service.writers.tracker_json import dump
 
@@ -110,11 +111,14 @@ def _entry(entry: Entry, trail: Trail) -> dict[str, Any]:
 
 
 def _look(entry: Entry) -> dict[str, Any]:
-    """A look of one's own: whose record it was only where one record was opened, and nobody's name."""
+    """A look of one's own: whose record it was only where one record was opened, and nobody's name.
+
+    An answer given again opened none: whoever logs for a colleague's young person is not told their id.
+    """
     return {
         "at": entry.recorded_at,
         "act": entry.act,
-        "person_id": entry.person_id,
+        "person_id": None if entry.act == KEPT_ANSWER else entry.person_id,
         "people": entry.seen,
         "reason": entry.reason,
         "request_id": entry.request_id,

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from service.domain.subject import Subject, digest
+from service.domain.subject import LEEWAY, Subject, digest
 
-LEEWAY = timedelta(seconds=30)
 LONGEST_LIFE = timedelta(hours=24)
 LONGEST_NAME = 255
 OF_ID_TOKENS = ("nonce", "at_hash", "c_hash")

@@ -211,10 +211,14 @@ def approve(batch_id: BatchId, body: DecisionBody, look: Decider) -> Response:
     responses=problems(403, 404, 409) | shows(REPORT),
     openapi_extra=needs(Permission.DECIDE_HELD),
 )
-def reject(batch_id: BatchId, body: DecisionBody, act: Annotated[Act, acting(Permission.DECIDE_HELD)]) -> Response:
+def reject(batch_id: BatchId, body: DecisionBody, look: Decider) -> Response:
     """Leave what stands as it is. The next push that says the same is held again."""
-    deciding.reject(act.session, batch_id, datasets=body.datasets, reason=body.reason, by=act.user, at=act.now)
-    return Response(dump(_told(act, batch_id)), media_type="application/json")
+
+    def decide(act: Act) -> dict[str, Any]:
+        deciding.reject(act.session, batch_id, datasets=body.datasets, reason=body.reason, by=act.user, at=act.now)
+        return _told(act, batch_id)
+
+    return Response(dump(look.intake(decide)), media_type="application/json")
 
 
 def _told(act: Act, batch_id: str) -> dict[str, Any]:

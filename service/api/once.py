@@ -82,7 +82,7 @@ def keep_once(
             raise KeyReused
         if kept.person_id is not None:
             still(act, kept.person_id, kept.body)
-        audit.note(act.session, "read.kept_answer", by=act.user.user_id, at=act.now, person_id=kept.person_id)
+        audit.note(act.session, audit.KEPT_ANSWER, by=act.user.user_id, at=act.now, person_id=kept.person_id)
         return kept
     act.session.info.pop(audit.WHOSE, None)
     fresh = Answer(digest, status, dump(do()), act.session.info.get(audit.WHOSE))

@@ -54,7 +54,8 @@ WORDS = {
 }
 # Two writers met at one key; the second may try again. Any other constraint that stops a write is our own fault.
 RACED = re.compile(
-    r"pk_idempotency_key|uq_batch_profile|uq_fact_\w+_current"
+    r"pk_idempotency_key|uq_batch_profile|uq_fact_\w+_current|pk_hold_decision|uq_(approval|withdrawal)_version_id"
+    r"|fk_\w+_person_id"  # whose record was erased meanwhile
     r"|UNIQUE constraint failed: (idempotency_key\.|batch\.profile|fact_\w+\.fact_id)"
 )
 log = structlog.get_logger()
@@ -143,7 +144,7 @@ def install(app: FastAPI, denied: Callable[[Request, Refused], None]) -> None:
 
     def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)
-        if error.status in (401, 403, 404, 429):
+        if error.status in (401, 403, 404, 429) or error.about is not None:
             try:
                 denied(request, error)
             except Exception as unaudited:  # whatever the reason: an answer that is not in the audit is not given

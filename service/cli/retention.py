@@ -10,6 +10,8 @@ from service.cli.rights import Apply, By, EclipseId, PersonId, Reason, acting, t
 retention = typer.Typer(help="Records whose time is over: report, propose, erase, refuse", no_args_is_help=True)
 hold = typer.Typer(help="Legal holds: nothing of a record is erased while one stands", no_args_is_help=True)
 
+PROPOSE, ERASE = "rights.retention.propose", "rights.retention.erase"
+
 
 @retention.command()
 def report(
@@ -21,7 +23,7 @@ def report(
     from service.operations.rights import retention as kept
     from service.store.engine import reading
 
-    with acting("read.retention") as engine:
+    with acting("read.retention", by, reason) as engine:
         with reading(engine) as session:
             told = kept.report(session, at=utc_now())
         typer.echo(f"People held: {told.people}")
@@ -40,7 +42,7 @@ def _name_those_due(by: str, reason: str) -> None:
     from service.operations.rights import retention as kept
     from service.store.engine import reading, writing
 
-    with acting("read.retention") as engine:
+    with acting("read.retention", by, reason) as engine:
         with reading(engine) as session:
             officer = officers.officer(session, by)
             whom = kept.due(session, at=utc_now())
@@ -57,12 +59,14 @@ def propose(by: By, reason: Reason, apply: Apply = False) -> None:
     from service.operations.rights import retention as kept
     from service.store.engine import reading, writing
 
-    with acting("rights.retention.propose") as engine:
+    with acting(PROPOSE, by, reason) as engine:
         if not apply:
             with reading(engine) as session:
-                officers.officer(session, by)
-                number = len(kept.due(session, at=utc_now()))
-            typer.echo(f"Would be proposed: {number} people. Nothing was changed.")
+                officer = officers.officer(session, by)
+                due = [each.ids[0] for each in kept.due(session, at=utc_now())]
+            with writing(engine, utc_now) as write:
+                officers.counted(write.session, PROPOSE, due, reason=reason, by=officer, at=write.now)
+            typer.echo(f"Would be proposed: {len(due)} people. Nothing was changed.")
             return
         with writing(engine, utc_now, intake=True) as write:
             officer = officers.officer(write.session, by)
@@ -77,12 +81,15 @@ def erase(by: By, reason: Reason, person_id: PersonId = None, apply: Apply = Fal
     from service.operations.rights import retention as kept
     from service.store.engine import reading, writing
 
-    with acting("rights.retention.erase") as engine:
+    with acting(ERASE, by, reason) as engine:
         with reading(engine) as session:
             officer = officers.officer(session, by, roles=officers.DECIDES)
             people = kept.waiting(session, at=utc_now(), only=person_id)
         going = [each for each in people if each.goes]
         if not apply:
+            with writing(engine, utc_now) as write:
+                told = [each.person_id for each in people]
+                officers.counted(write.session, ERASE, told, reason=reason, by=officer, at=write.now)
             typer.echo(f"Would be erased: {len(going)} people. Nothing was changed.")
         for each in going if apply else ():
             with writing(engine, utc_now, intake=True) as write:
@@ -101,7 +108,7 @@ def refuse(
     from service.operations.rights import retention as kept
     from service.store.engine import writing
 
-    with acting("rights.retention.refuse") as engine, writing(engine, utc_now) as write:
+    with acting("rights.retention.refuse", by, reason) as engine, writing(engine, utc_now) as write:
         officer = officers.officer(write.session, by, roles=officers.DECIDES)
         kept.refuse(write.session, person_id, reason=reason, by=officer, at=write.now)
     typer.echo("Refused. The record stays.")
@@ -113,7 +120,7 @@ def place(by: By, reason: Reason, person_id: PersonId = None, eclipse_id: Eclips
     from service.operations.rights import holds, officers
     from service.store.engine import writing
 
-    with acting("rights.hold.place") as engine, writing(engine, utc_now) as write:
+    with acting("rights.hold.place", by, reason) as engine, writing(engine, utc_now) as write:
         officer = officers.officer(write.session, by)
         whom = officers.subject(write.session, person_id=person_id, eclipse_id=eclipse_id)
         placed = holds.place(write.session, whom, reason=reason, by=officer, at=write.now)
@@ -126,7 +133,7 @@ def lift(by: By, reason: Reason, person_id: PersonId = None, eclipse_id: Eclipse
     from service.operations.rights import holds, officers
     from service.store.engine import writing
 
-    with acting("rights.hold.lift") as engine, writing(engine, utc_now) as write:
+    with acting("rights.hold.lift", by, reason) as engine, writing(engine, utc_now) as write:
         officer = officers.officer(write.session, by, roles=officers.DECIDES)
         whom = officers.subject(write.session, person_id=person_id, eclipse_id=eclipse_id)
         number = holds.lift(write.session, whom, reason=reason, by=officer, at=write.now)
@@ -139,7 +146,7 @@ def listed(by: By, reason: Reason, person_id: PersonId = None, eclipse_id: Eclip
     from service.operations.rights import holds, officers
     from service.store.engine import writing
 
-    with acting("read.legal_holds") as engine, writing(engine, utc_now) as write:
+    with acting("read.legal_holds", by, reason) as engine, writing(engine, utc_now) as write:
         officer = officers.officer(write.session, by)
         one = person_id or eclipse_id
         whom = officers.subject(write.session, person_id=person_id, eclipse_id=eclipse_id) if one else None

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from service.app import utc_now
 from service.cli import shell
-from service.errors import NotPermitted, Refused
+from service.errors import Busy, Refused
 from service.operations.rights.subject_access import Export
 
 By = Annotated[str, typer.Option("--by", help="Name (or id) of the account that acts")]
@@ -22,8 +22,8 @@ Apply = Annotated[bool, typer.Option("--apply", help="Do it; left out, only say 
 
 
 @contextmanager
-def acting(act: str) -> Iterator[Engine]:
-    """The database; a refusal is said in words, and one for want of the function is noted in the audit."""
+def acting(act: str, by: str, reason: str) -> Iterator[Engine]:
+    """The database; a refusal is said in words, and noted in the audit: it may tell of somebody."""
     from service.operations.rights import officers
     from service.store.engine import writing
 
@@ -31,9 +31,9 @@ def acting(act: str) -> Iterator[Engine]:
         try:
             yield engine
         except Refused as refused:
-            if isinstance(refused, NotPermitted) and refused.about:
+            if not isinstance(refused, Busy):
                 with writing(engine, utc_now) as write:
-                    officers.denied(write.session, act, by=refused.about, at=write.now)
+                    officers.denied(write.session, act, refused, by=by, reason=reason, at=write.now)
             wanted = "; ".join(f"{field}: {allowed}" for field, _, allowed in refused.fields)
             raise shell.stop(refused.title + (f" ({wanted})" if wanted else "")) from None
 
@@ -55,8 +55,8 @@ def subject_access(
 
     if form not in ("json", "html"):
         raise shell.stop("--format: json or html", 2)
-    with acting(access.ACT) as engine:
-        with reading(engine) as session:
+    with acting(access.ACT, by, reason) as engine:
+        with reading(engine, intake=True) as session:
             officer = officers.officer(session, by)
             whom = officers.subject(session, person_id=person_id, eclipse_id=eclipse_id)
             export = access.gather(session, whom, include_sealed=include_sealed, at=utc_now())

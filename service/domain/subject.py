@@ -2,7 +2,10 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+LEEWAY = timedelta(seconds=30)
+"""How far an issuer's clock and ours may be apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from service.domain.access import Role, User
 from service.domain.contact import mistimed
 from service.domain.dates import london_day
 from service.domain.facts import Accommodation, AllocationRole, Confidence, Contact, Fact
-from service.errors import ContactInFuture, ContactTooOld, NotFound
+from service.domain.soundness import faults
+from service.errors import ContactInFuture, ContactTooOld, NotFound, Unprocessable
 from service.operations import entries
 from service.operations.entries import Entered
 from service.operations.lookup import somebody
@@ -53,6 +54,8 @@ def log(session: Session, new: NewContact, *, by: User, at: datetime, why: str |
     """
     for fault in mistimed(new.contact, at=at):
         raise (ContactInFuture if fault[1] == "in_future" else ContactTooOld)(fault)
+    if found := faults(new.contact, at=at):
+        raise Unprocessable(*found)  # before anybody is looked for: else it would tell who is held
     person, seen = whom(session, new.person_id, new.eclipse_id, by=by, at=at, why=why)
     ground = person.ground or scope.ground_of(session, by, london_day(at), person.kept_under)
     entered = [

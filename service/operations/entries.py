@@ -30,6 +30,7 @@ from service.domain.versions import NewVersion
 from service.errors import (
     Conflict,
     NeedsManager,
+    NotFound,
     NothingToApprove,
     NotPermitted,
     OwnEntry,
@@ -37,7 +38,7 @@ from service.errors import (
     Unprocessable,
 )
 from service.operations.lookup import somebody
-from service.store import audit, facts, record
+from service.store import audit, facts, merges, record
 from service.store.people import Somebody
 from service.store.types import new_id
 
@@ -137,6 +138,7 @@ def _followed(session: Session, new: Fact, person: Somebody, at: datetime) -> li
     if not isinstance(new, Accommodation | CareLeaverStatus) or new.ended_on is not None:
         return []
     today, moves = london_day(at), isinstance(new, Accommodation)
+    merges.lock(session, person.ids)
     ids = person.ids if moves else (person.kept_under,)
     versions = by_person(facts.of_people(session, [new.kind], ids, None))
     standing = [assemble(versions.get(own, ()), person_id=own) for own in ids]
@@ -238,11 +240,18 @@ def correct(
 def held(
     session: Session, kind: str, fact_id: str, *, by: User, at: datetime, reason: str | None = None
 ) -> tuple[Somebody, list[Fact]]:
-    """Whose a fact is, and its current versions, locked. Raises NotFound for a person whom `by` may not open."""
-    versions = facts.of_fact(session, kind, fact_id, lock=True)
+    """Whose a fact is, and its current versions, locked. Raises NotFound for a person whom `by` may not open.
+
+    One entry of a person at a time: what is entered of one place may end, or let run on, what is held of another.
+    """
+    said = facts.of_fact(session, kind, fact_id)
     # The fact of nobody takes the same look-ups as one of somebody hidden: "" is nobody's id.
-    person_id = cast(str, versions[0].known and versions[0].known.person_id) if versions else ""
+    person_id = cast(str, said[0].known and said[0].known.person_id) if said else ""
     found = somebody(session, to=by, today=london_day(at), person_id=person_id, reason=reason, writing=True)
+    merges.lock(session, found.ids)
+    versions = facts.of_fact(session, kind, fact_id, lock=True)
+    if not versions:
+        raise NotFound(about=found.person_id)  # withdrawn while we waited
     return replace(found, addressed=person_id), versions  # a fact stays under the id it was recorded under
 
 

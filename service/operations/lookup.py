@@ -5,9 +5,12 @@ from datetime import date, datetime
 from sqlmodel import Session
 
 from service.domain.access import User
-from service.errors import NotFound, ReasonMissing
+from service.errors import NotFound, ReasonMissing, Refused
 from service.store import people
 from service.store.people import Somebody
+
+# In `session.info`: whose record was opened there for a reason, so that what is refused after it is in the audit too.
+FOR_A_REASON = "opened_for_a_reason"
 
 
 def reached(session: Session, *, to: User, today: date, person_id: str) -> Somebody:
@@ -35,4 +38,11 @@ def somebody(
         raise NotFound(about=people.meant(session, person_id=person_id, eclipse_id=eclipse_id))
     if not reason and (found.by_post if writing else found.needs_reason):
         raise ReasonMissing(about=found.person_id)
+    if found.by_post or found.needs_reason:
+        session.info[FOR_A_REASON] = found.person_id
     return found
+
+
+def after_a_look(session: Session, refused: Refused) -> None:
+    """Let a refusal say whom it is about, where a record was opened for a reason before: it may tell of them."""
+    refused.about = refused.about or session.info.pop(FOR_A_REASON, None)

@@ -91,12 +91,13 @@ def verify(engine: Engine, *, head: str | None = None, batch: int = BATCH) -> Ve
 
     Without it, a chain that was cut short or made anew as a whole looks sound.
     """
-    with reading(engine) as session:
+    with reading(engine, intake=True) as session:
         end = seals.head(session)
         unsound, known = _people_sets(session, batch)
         broken, held = _walk(session, unsound, known, head, batch)
-        added, waiting = seals.outside(session, end)
-    if broken is None and added is not None:
+        added = seals.outside(session, end) if broken is None else None
+        waiting = seals.waiting(session, end)
+    if added is not None:
         broken = Broken("added", audit_id=added)
     if broken is None and head is not None and not held:
         broken = Broken("head_unknown", end.number)

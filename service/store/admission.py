@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, Select, bindparam, literal, null, or_
 from sqlmodel import Session
 
 from service.domain.access import Role, User
-from service.domain.subject import Subject
+from service.domain.subject import LEEWAY, Subject
 from service.store import tokens
 from service.store.schema import METADATA
 from service.store.users import AccessVersion, UserAccount, UserRole, UserScope
@@ -105,9 +105,12 @@ def _refusal(account: Row[Any], user: User, subject: Subject) -> str | None:
 
 
 def _ended(account: Row[Any], subject: Subject) -> bool:
-    """Whether the account's tokens were ended since this one was issued or, by our own clock, first used."""
+    """Whether the account's tokens were ended since this one was issued or, by our own clock, first used.
+
+    An issuer whose clock is ahead dates its tokens later than they are, by LEEWAY at most: none of these outlives it.
+    """
     if account.tokens_from is None:
         return False
-    return subject.issued_at <= account.tokens_from or (
+    return subject.issued_at <= account.tokens_from + LEEWAY or (
         account.used_at is not None and account.used_at <= account.tokens_from
     )

@@ -20,6 +20,8 @@ REQUEST_ID, REASON = "request_id", "reason"
 WHOSE = "whose"
 # Begins of acts that show people to somebody.
 LOOKS = ("read.", "ingest.plan", "ingest.read", "rights.subject_access")
+# An answer that was kept, given again.
+KEPT_ANSWER = "read.kept_answer"
 # In `session.info` too: the acts of the alerts raised in this session, to be counted once it has committed.
 ALERTS, ALERT = "alerts", "alert."
 # Acts after which an answer computed before is as good as ever.

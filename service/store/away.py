@@ -15,6 +15,7 @@ OF_SQLITE = frozenset({
 # Classes of PostgreSQL: connection, rolled back for another's sake, out of something, an operator's hand, the machine.
 OF_POSTGRESQL = ("08", "40", "53", "57", "58")
 ALSO_OF_POSTGRESQL = frozenset({
+    "25006",  # nothing may be written: a primary that became a standby, a host that is full
     "25P03",  # idle in a transaction for too long
     "25P04",  # a transaction for too long
     "55P03",  # a lock that was not to be had

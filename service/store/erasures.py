@@ -13,7 +13,7 @@ from service.domain.dates import london_day
 from service.domain.viewpoint import EVENTS, Viewpoint
 from service.store import facts
 from service.store.record import current
-from service.store.schema import FACTS, person, withdrawal
+from service.store.schema import FACTS, person
 from service.store.schema_access import clearing, restriction
 from service.store.schema_rights import erasure, legal_hold
 from service.store.types import new_id
@@ -85,9 +85,7 @@ def with_any_of(session: Session, kinds: Iterable[str], only: Collection[str] | 
     parts = []
     for kind in kinds:
         table = FACTS[kind]
-        again = table.alias()
-        taken_back = select(again.c.fact_id).join(withdrawal, withdrawal.c.version_id == again.c.version_id)
-        theirs = _of(session, table.c.person_id, only) & table.c.fact_id.not_in(taken_back)
+        theirs = _of(session, table.c.person_id, only) & ~facts.taken_back(table)
         parts.append(select(table.c.person_id).where(theirs))
     return frozenset(session.scalars(union(*parts)))
 
@@ -161,10 +159,11 @@ def lift(session: Session, hold_ids: Collection[str], *, by: str, reason: str, a
 # --- erasures ---
 
 
-def proposed(session: Session) -> dict[str, Proposed]:
-    """Person id -> the erasure that waits for a second person."""
+def proposed(session: Session, *, lock: bool = False) -> dict[str, Proposed]:
+    """Person id -> the erasure that waits for a second person; with `lock`, nobody else decides meanwhile."""
     columns = [erasure.c[name] for name in Proposed.__dataclass_fields__]
     query = select(*columns).where(current(erasure)).order_by(erasure.c.recorded_at, erasure.c.erasure_id)
+    query = query.with_for_update() if lock else query
     return {row.person_id: Proposed(*row) for row in session.execute(query)}
 
 

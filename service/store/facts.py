@@ -37,7 +37,7 @@ from service.domain.facts import (
 )
 from service.domain.viewpoint import SAID_ANEW, Viewpoint
 from service.store import arrays
-from service.store.record import Moment, known_at
+from service.store.record import Moment, current, known_at
 from service.store.schema import FACTS, approval, person, withdrawal
 from service.store.types import UTCDateTime
 
@@ -138,13 +138,13 @@ def said_before(session: Session, people: Collection[str], view: Viewpoint) -> d
     for kind, dated in SAID_ANEW.items():
         table = FACTS[kind]
         counted = or_(table.c.proposed.is_(False), approval.c.recorded_at.is_not(None))
-        taken_back = select(withdrawal.c.version_id).where(withdrawal.c.version_id == table.c.version_id).exists()
+        itself = select(withdrawal.c.version_id).where(withdrawal.c.version_id == table.c.version_id).exists()
         query = _select(kind, view.known_at, superseded=True).where(
             among(session, table.c.person_id, people),
             table.c.superseded_at <= view.known_at,
             table.c[dated] <= view.as_at,
             counted,
-            not_(taken_back),
+            not_(itself),
         )
         for fact in map(_builder(kind), session.execute(query.order_by(table.c.recorded_at, table.c.version_id))):
             found.setdefault(fact.known.fact_id if fact.known else "", []).append(fact)
@@ -222,35 +222,50 @@ def of_facts(session: Session, kind: str, fact_ids: Collection[str]) -> list[Fac
     return current_of(session, kind, among(session, FACTS[kind].c.fact_id, fact_ids))
 
 
+def taken_back(table: Table) -> ColumnElement[bool]:
+    """Whether a version was withdrawn as another person's, by itself or with all that was entered of its fact.
+
+    What a feed has said, and what still stands, is not out of the file because an end that an entry gave it is.
+    """
+    withdrawn, other = table.alias("withdrawn"), table.alias("other")
+    itself = select(withdrawal.c.version_id)
+    entries = select(withdrawn.c.fact_id).join(withdrawal, withdrawal.c.version_id == withdrawn.c.version_id)
+    goes_on = select(other.c.version_id).where(
+        other.c.fact_id == table.c.fact_id, or_(current(other), other.c.source != Source.API)
+    )  # fmt: skip
+    return or_(table.c.version_id.in_(itself), table.c.fact_id.in_(entries) & not_(goes_on.exists()))
+
+
 def history(session: Session, kind: str, person_id: str, view: Viewpoint) -> list[tuple[Fact, datetime | None]]:
     """All versions of one person's facts recorded by `known_at`, with when each was superseded by then.
 
-    A fact withdrawn from the wrong person is out of the file: the audit keeps it, this does not.
+    A fact withdrawn from the wrong person is out of the file: the audit keeps it, this does not. A fact of which only
+    a version was withdrawn, as the end that a withdrawn move gave it, goes on without that version.
     """
     table = FACTS[kind]
     query = _select(kind, None, superseded=True).add_columns(table.c.superseded_at)
-    taken_back = select(table.c.fact_id).join(withdrawal, withdrawal.c.version_id == table.c.version_id)
     query = query.where(
         table.c.person_id == person_id,
         table.c.recorded_at <= view.known_at,
-        table.c.fact_id.not_in(taken_back.where(table.c.person_id == person_id)),
+        not_(taken_back(table)),
     )
     rows = session.execute(query.order_by(table.c.recorded_at, table.c.version_id))
     build = _builder(kind)
     return [(build(row[:-1]), row[-1] if row[-1] and row[-1] <= view.known_at else None) for row in rows]
 
 
-def _overruled(contact: FromClause, moment: Moment) -> ColumnElement[bool]:
-    """Whether a feed's version of a contact has been corrected by hand, as known at `moment`."""
+def _stands(contact: FromClause, moment: Moment) -> ColumnElement[bool]:
+    """Whether this version of a contact is no feed's that has been corrected by hand, as known at `moment`."""
     entry = FACTS["contact"].alias("entry")
-    corrected = select(entry.c.version_id).where(
+    corrected = select(literal(1)).where(
         entry.c.fact_id == contact.c.fact_id,
         entry.c.source == Source.API,
         entry.c.recorded_at <= moment,
         or_(entry.c.superseded_at.is_(None), entry.c.superseded_at > moment),
     )
-    # A scalar subquery, not EXISTS: PostgreSQL would hash the whole history for it, once a person.
-    return (contact.c.source != Source.API) & corrected.limit(1).scalar_subquery().is_not(None)
+    # A scalar subquery, not EXISTS: PostgreSQL would hash the whole history for it, once a person. And unequal to
+    # something, not null: PostgreSQL takes it for likely then, and looks no further than the first row in order.
+    return (contact.c.source == Source.API) | (func.coalesce(corrected.limit(1).scalar_subquery(), 0) != 1)
 
 
 def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) -> list[Fact]:
@@ -269,7 +284,7 @@ def latest_contacts(session: Session, people: Collection[str], view: Viewpoint) 
                 wanted.c.occurred_at < end_of_day(view),
                 wanted.c.recorded_at <= view.known_at,
                 or_(wanted.c.superseded_at.is_(None), wanted.c.superseded_at > view.known_at),
-                not_(_overruled(wanted, view.known_at)),
+                _stands(wanted, view.known_at),
             )
             .order_by(wanted.c.occurred_at.desc(), wanted.c.version_id.desc())
             .limit(1)
@@ -293,7 +308,7 @@ def contacts_of(
     query = _select("contact", view.known_at).where(
         table.c.person_id == person_id,
         table.c.occurred_at < end_of_day(view),
-        not_(_overruled(table, view.known_at)),
+        _stands(table, view.known_at),
     )
     if before is not None:
         query = query.where(table.c.occurred_at < before)

@@ -1,7 +1,7 @@
 """Rows that were refused or are doubtful: what stands open of each source, since when, and whose it is."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -170,6 +170,11 @@ def _seen(user: User, today: date) -> ColumnElement[bool]:
     return of_people
 
 
+def _hides(user: User) -> bool:
+    """Whether restricted records are left out: not to whoever pushes, who knows the file, and is told of nobody."""
+    return not user.may(Permission.PUSH_EXTRACTS)
+
+
 def _open(user: User, today: date, filters: Filters, columns: Iterable[Any], answers: Subquery) -> Select[Any]:
     query = (
         select(*columns)
@@ -205,20 +210,27 @@ def _begins() -> ColumnElement[bool]:
 def listed(
     session: Session, user: User, today: date, filters: Filters, *, after: str | None, limit: int
 ) -> list[Listed]:
-    """A page of the open issues a user may see and may be told of, the oldest first."""
+    """A page of the open issues a user may see and may be told of, the oldest first.
+
+    Whoever pushes sees every fault of its own files alike, and of nobody whether they are held, or where.
+    """
     answers = _teams(today)
     names = ("issue_id", "batch_id", "source", "profile", "dataset", "row", "key", "field", "code", "allowed",
              "doubtful", "person_id", "recorded_at")  # fmt: skip
     columns = [*[row_issue.c[name] for name in names], _owner(answers), answers.c.team_code]
-    query = _open(user, today, filters, columns, answers).where(~_shut())
-    query = query.order_by(row_issue.c.issue_id).limit(limit)
+    query = _open(user, today, filters, columns, answers).order_by(row_issue.c.issue_id).limit(limit)
+    if _hides(user):
+        query = query.where(~_shut())
     if after is not None:
         query = query.where(row_issue.c.issue_id > after)
-    return [Listed(row[0], row[1], row[2].value, *row[3:15]) for row in session.execute(query)]
+    found = [Listed(row[0], row[1], row[2].value, *row[3:15]) for row in session.execute(query)]
+    return found if _hides(user) else [replace(each, person_id=None, team=None) for each in found]
 
 
 def shut_people(session: Session, user: User, today: date) -> int:
     """Of how many restricted or sealed records there are open issues that a user may see, but not be told of."""
+    if not _hides(user):
+        return 0
     named = select(person_identifier.c.person_id).where(_begins(), current(person_identifier)).limit(1)
     whose = func.coalesce(row_issue.c.person_id, named.correlate(row_issue).scalar_subquery())
     counted = [func.count(whose.distinct())]
@@ -231,7 +243,9 @@ def counted(session: Session, user: User, today: date) -> list[tuple[str, str, s
     keys = [row_issue.c.source, row_issue.c.profile, row_issue.c.dataset]
     owned = _owner(answers).label("owner")
     columns = [*keys, owned, row_issue.c.doubtful, func.count().label("how_many"), func.min(row_issue.c.recorded_at)]
-    query = _open(user, today, Filters(), columns, answers).where(~_shut())
+    query = _open(user, today, Filters(), columns, answers)
+    if _hides(user):
+        query = query.where(~_shut())
     query = query.group_by(*keys, owned, row_issue.c.doubtful)
     return [(row[0].value, *row[1:]) for row in session.execute(query.order_by(*keys))]
 

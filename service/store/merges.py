@@ -65,7 +65,10 @@ def undo(session: Session, merge_id: str, *, by: str, reason: str, at: datetime)
 
 
 def lock(session: Session, people: Collection[str]) -> None:
-    """Nobody else merges these people meanwhile, nor undoes it. In the order of ids, so that nobody waits in a ring."""
+    """Nobody else merges these people meanwhile, undoes it, or enters what may end what is held of them.
+
+    In the order of ids, so that nobody waits in a ring.
+    """
     if session.get_bind().dialect.name != "sqlite":
         rows = select(person.c.person_id).where(person.c.person_id.in_(sorted(people))).order_by(person.c.person_id)
         session.execute(rows.with_for_update(key_share=True)).all()

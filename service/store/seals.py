@@ -122,11 +122,15 @@ def people_sets(session: Session, *, most: int) -> Iterator[tuple[str, str]]:
         last = rows[-1].people_set
 
 
-def outside(session: Session, end: Head) -> tuple[str | None, int]:
-    """The first entry that stands before the chain's end without a link, and how many wait after the end."""
+def outside(session: Session, end: Head) -> str | None:
+    """The first entry that stands before the end of a chain that holds, without a link.
+
+    Looked for only where there are more entries than links: each link of such a chain has its entry.
+    """
     if end.recorded_at is None:
-        return None, waiting(session, end)
+        return None
     linked = select(audit_link.c.audit_id).where(audit_link.c.audit_id == audit_entry.c.audit_id).exists()
     before = tuple_(*_PLACE) <= tuple_(literal(end.recorded_at, audit_entry.c.recorded_at.type), literal(end.audit_id))
-    first = select(audit_entry.c.audit_id).where(before, ~linked).order_by(*_PLACE).limit(1)
-    return session.scalar(first), waiting(session, end)
+    if session.scalar(select(func.count()).select_from(audit_entry).where(before)) == end.number:
+        return None
+    return session.scalar(select(audit_entry.c.audit_id).where(before, ~linked).order_by(*_PLACE).limit(1))

@@ -17,6 +17,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from service.api import identity
+from service.domain.access import Role, ScopeKind
 from service.domain.facts import (
     Allocation,
     AllocationRole,
@@ -27,7 +29,7 @@ from service.domain.facts import (
     Source,
 )
 from service.domain.versions import NewVersion
-from service.store import audit, people, record
+from service.store import audit, people, record, users
 from service.store.engine import writing
 from service.store.types import new_id
 from tests.village import Village
@@ -90,6 +92,20 @@ class Histories(RuleBasedStateMachine):
     @initialize()
     def two_young_people(self) -> None:
         self.known = [introduce(self.village), introduce(self.village)]
+        self.quality = f"quality-{next(NUMBER)}"
+        with writing(self.village.engine, self.village.clock) as write:
+            users.add_user(
+                write.session, issuer=self.village.settings.oidc_issuer, subject=self.quality, name=self.quality,
+                roles={Role(QUALITY)}, scopes={(ScopeKind.COUNTY, "")}, at=write.now,
+            )  # fmt: skip
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        """Anew, by the same accounts: a token is good for an hour."""
+        self.village.tokens.clear()
+        self.village.tokens[QUALITY] = identity.mint(
+            self.village.settings, self.quality, at=self.village.clock(), lifetime=timedelta(hours=1)
+        )
 
     def logs(self, who: str, known: Known, key: str, body: dict[str, Any]) -> Any:
         return self.village.post(who, "/v1/contacts", {"person_id": known.person_id} | body, key=key)
@@ -215,7 +231,19 @@ class Histories(RuleBasedStateMachine):
     @rule(minutes=st.integers(1, 30))
     def time_goes_by(self, minutes: int) -> None:
         self.village.clock.advance(minutes=minutes)
-        self.village.tokens.clear()  # a token is good for an hour
+        self.sign_in()
+
+    @rule(which=WHICH)
+    def nothing_logged_is_lost(self, which: int) -> None:
+        known = self.known[which]
+        answer = self.village.get("manager", f"/v1/people/{known.person_id}/contacts", limit=200)
+        assert answer.status_code == 200, answer.text
+        assert {each["fact_id"]: each["etag"] for each in answer.json()["contacts"]} == known.contacts
+
+    def teardown(self) -> None:
+        """As each history ends."""
+        for which in range(len(getattr(self, "known", ()))):
+            self.nothing_logged_is_lost(which)
 
     @invariant()
     def a_restricted_record_opens_to_those_whose_work_it_is(self) -> None:

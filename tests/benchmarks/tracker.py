@@ -66,7 +66,7 @@ def add_contacts(engine: Engine, copies: int, days: int) -> int:
             | {"occurred_at": row["occurred_at"] - timedelta(days=days * copy), "source_ref": f"{days}.{copy}"}
             for row, ids in zip(held, fresh_ids, strict=True)
         ]
-        with writing(engine, lambda: NOW) as write:
+        with writing(engine, lambda: NOW, intake=True) as write:
             write.session.execute(insert(table), shifted)
         if copy == copies:
             with writing(engine, lambda: NOW) as write:

@@ -72,7 +72,10 @@ def waiting(session: Session, *, at: datetime) -> list[dict[str, Any]]:
 
 
 def of_batch(session: Session, batch_id: str, *, to: User, at: datetime) -> tuple[dict[str, Any], list[str]]:
-    """What of a batch was held, row by row, and whom it is about. A restricted record is counted and not named."""
+    """What of a batch was held, row by row, and whom it is about.
+
+    Of a restricted record only the dataset, last: its place, line or change would name it to who has the file.
+    """
     batch = extracts.get(session, batch_id)
     if batch is None:
         raise NotFound
@@ -81,10 +84,14 @@ def of_batch(session: Session, batch_id: str, *, to: User, at: datetime) -> tupl
     changes = holds.changes(session, [each.hold_id for each in found])
     about = sorted({change.person_id for change in changes})
     named = identifiers.named(session, about, to=to, today=london_day(at))
+    open_ = [change for change in changes if named.get(change.person_id)]
+    shut = [change for change in changes if not named.get(change.person_id)]
     rows = [
-        {"dataset": c.dataset, "row": c.row, "kind": c.kind, "change": c.change, "eclipse_id": named.get(c.person_id),
-         "would": would.get(c.person_id, {}) if named.get(c.person_id) else {}}
-        for c in changes
+        {"dataset": c.dataset, "row": c.row, "kind": c.kind, "change": c.change, "eclipse_id": named[c.person_id],
+         "would": would.get(c.person_id, {})}
+        for c in open_
     ]  # fmt: skip
+    rows += [{"dataset": c.dataset, "row": None, "kind": None, "change": None, "eclipse_id": None, "would": {}}
+             for c in shut]  # fmt: skip
     told = {"batch_id": batch_id, "held": [reports.held(each, at=at) for each in found], "rows": rows}
     return told, about

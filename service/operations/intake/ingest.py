@@ -169,13 +169,17 @@ def _without(extract: Extract, unusable: Mapping[str, Refusal]) -> Extract:
 
 
 def plan(session: Session, prepared: Prepared, *, to: User, at: datetime) -> tuple[dict[str, Any], list[str]]:
-    """What applying the batch would do, by row and by cohort, and the person ids it names. Changes nothing."""
+    """What applying the batch would do, by row and by cohort, and the person ids it tells of. Changes nothing.
+
+    Its figures tell of everybody whom the batch would change, whether they are named or not.
+    """
     if prepared.batch.state == "applied":
         return told(session, prepared.batch.batch_id, to=to, at=at)
     weighed = weigh(session, prepared, at=at, wholly=True)
     written = reports.written(prepared.batch, weighed, state="planned")
     shown, named = reports.shown(session, written, (), to=to, at=at)
-    return shown | reports.by_row(weighed), named
+    held = {unit.person_id for unit in weighed.compared.units} - set(weighed.compared.new_people.values())
+    return shown | reports.by_row(weighed), sorted({*named, *held})
 
 
 def apply(session: Session, prepared: Prepared, *, by: User, at: datetime) -> dict[str, Any]:

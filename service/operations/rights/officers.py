@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from service.domain.access import Role
-from service.errors import NotFound, NotPermitted, Unprocessable
+from service.errors import NotFound, NotPermitted, Refused, Unprocessable
 from service.store import audit, rights, users
 from service.store.rights import Subject
 
@@ -51,6 +51,26 @@ def because(reason: str) -> str:
     return said
 
 
-def denied(session: Session, act: str, *, by: str, at: datetime) -> None:
-    """Note that an account without the function was named for an act."""
-    audit.note(session, "denied", by=by, at=at, outcome=NotPermitted.code, detail={"act": act})
+def denied(session: Session, act: str, refused: Refused, *, by: str, reason: str, at: datetime) -> None:
+    """Note that a command was refused: an account without the function, or what it told of somebody by refusing."""
+    about = None
+    if isinstance(refused, NotPermitted) and refused.about:
+        by = refused.about
+    else:
+        try:
+            by, about = officer(session, by, roles=DECIDES), refused.about
+        except Refused:
+            return  # nobody's command
+    said = reason.strip() if reason.isprintable() else ""
+    audit.note(
+        session, "denied", by=by, at=at, outcome=refused.code, detail={"act": act}, person_id=about,
+        reason=said[:LONGEST_REASON] or None,
+    )  # fmt: skip
+
+
+def counted(session: Session, act: str, people: Collection[str], *, reason: str, by: str, at: datetime) -> None:
+    """Note that somebody asked what a command would do, and to whom."""
+    audit.note(
+        session, act, by=by, at=at, people=people, outcome="counted", detail={"people": len(people)},
+        reason=because(reason), changes=False,
+    )  # fmt: skip

@@ -192,7 +192,7 @@ def erase(session: Session, person_id: str, *, reason: str, by: str, at: datetim
     if whom is None:
         return None
     rights.lock(session, whom.ids)
-    asked = [each for own, each in erasures.proposed(session).items() if own in whom.ids]
+    asked = [each for own, each in erasures.proposed(session, lock=True).items() if own in whom.ids]
     if any(each.asked_by == by for each in asked):
         raise OwnRequest
     (still,) = foresee(session, at=at, only=whom.ids)
@@ -214,7 +214,8 @@ def refuse(session: Session, person_id: str, *, reason: str, by: str, at: dateti
     """Say no to an erasure that was proposed, whoever proposed it. Raises NothingProposed where none waits."""
     reason = officers.because(reason)
     whom = rights.find(session, person_id=person_id)
-    ids = [each.erasure_id for own, each in erasures.proposed(session).items() if whom and own in whom.ids]
+    asked = erasures.proposed(session, lock=True)
+    ids = [each.erasure_id for own, each in asked.items() if whom and own in whom.ids]
     if not ids:
         raise NothingProposed
     audit.note(

@@ -57,7 +57,7 @@ class Export:
 def gather(session: Session, whom: Subject, *, include_sealed: bool, at: datetime) -> Export:
     """Gather it, in one snapshot. Raises SealedByAdoption for a sealed record unless a sealed one was asked for."""
     if whom.sealed and not include_sealed:
-        raise SealedByAdoption
+        raise SealedByAdoption(about=whom.named)
     held = rights.rows(session, whom.ids)
     sections: dict[str, Any] = {
         section: {kind: _plain(held[name]) for kind, name in names.items()} for section, names in SECTIONS.items()
