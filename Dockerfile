@@ -24,6 +24,7 @@ ENV PATH=/app/.venv/bin:$PATH \
     PORT=8000
 USER 10001:10001
 EXPOSE 8000
+# By number: /health/ answers to any name, all else to those in LOS_ALLOWED_HOSTS only.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ.get('PORT') or 8000}/health/live\", timeout=4)"]
 # Before the first start and after each new version: docker run --rm ... line-of-sight los migrate

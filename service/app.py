@@ -154,8 +154,9 @@ def _sign_in(app: FastAPI) -> None:
 
 
 def log_as_json() -> None:
-    """One JSON object a line, on standard output; what libraries warn of too."""
+    """One JSON object a line, on standard output, with the request it belongs to; what libraries warn of too."""
     every: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

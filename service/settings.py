@@ -50,7 +50,8 @@ _PSYCOPG = "postgresql+psycopg://"
 class Settings:
     """What a deployment decides. `jwks_url` is None when development trusts its own key pair instead.
 
-    `oidc_tenant`: the only one whose tokens are taken. `allowed_hosts`: the only names answered to, all when empty.
+    `oidc_tenant`: the only one whose tokens are taken. `allowed_hosts`: the only names answered to; empty in
+    development alone, which answers to all.
     """
 
     environment: Environment = Environment.DEVELOPMENT
@@ -111,7 +112,9 @@ def from_environment(env: Mapping[str, str]) -> Settings:
 
 def _refuse_in_production(given: Mapping[str, str], env: Mapping[str, str], data_dir: Path) -> None:
     """Refuse what only development may do, and whatever leaves in doubt whose token or whose database it is."""
-    _require(given, "LOS_DATABASE_URL", "LOS_OIDC_ISSUER", "LOS_OIDC_AUDIENCE", "LOS_JWKS_URL")
+    _require(
+        given, "LOS_DATABASE_URL", "LOS_OIDC_ISSUER", "LOS_OIDC_AUDIENCE", "LOS_JWKS_URL", "LOS_ALLOWED_HOSTS"
+    )  # fmt: skip
     places.secure("LOS_OIDC_ISSUER", given["LOS_OIDC_ISSUER"])
     places.of_one_tenant("LOS_OIDC_ISSUER", given["LOS_OIDC_ISSUER"])
     places.in_the_world("LOS_JWKS_URL", places.secure("LOS_JWKS_URL", given["LOS_JWKS_URL"]))

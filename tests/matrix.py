@@ -15,7 +15,7 @@ from service.domain.access import Role, ScopeKind
 from service.domain.facts import KINDS
 from service.store.engine import reading
 from service.store.schema import FACTS
-from tests.village import Village
+from tests.village import DECIDED, Village
 
 Key = tuple[str, str]
 NOBODY = "01738b11-2f00-7c44-8e21-0c1e7d9a4f10"
@@ -270,8 +270,10 @@ OF_NOBODY: frozenset[Key] = frozenset({
 
 
 def asked(village: Village, who: str, method: str, sent: Asked, key: str, *, why: str = WHY) -> httpx.Response:
-    """One request of somebody, under a key of its own, with an If-Match that was never true."""
-    headers = village.headers(who, idempotency_key=key, if_match="x", **({"access_reason": why} if why else {}))
+    """One request of somebody, under a key of its own, with an If-Match that is true for deciding on a fact alone."""
+    decided = DECIDED.fullmatch(sent.path)
+    tag = village.etag_of_fact(decided["noun"], decided["fact_id"]) if decided else "x"
+    headers = village.headers(who, idempotency_key=key, if_match=tag, **({"access_reason": why} if why else {}))
     if sent.sheet is not None:
         headers["Content-Type"] = "text/csv"
         return village.client.request(method, sent.path, content=sent.sheet, headers=headers)

@@ -24,6 +24,7 @@ PRODUCTION = {
     "LOS_OIDC_ISSUER": "https://login.example/tenant/v2.0",
     "LOS_OIDC_AUDIENCE": "line-of-sight",
     "LOS_JWKS_URL": "https://login.example/tenant/keys",
+    "LOS_ALLOWED_HOSTS": "los.example",
 }
 
 
@@ -65,7 +66,7 @@ def test_a_drill(los: Los, engine: Engine, clock: SetClock, key: Path, new: str,
     for done in (taken, checked, restored):
         assert done.exit_code == 0, done.output
         assert "rows in" in done.output
-        assert "schema 0003" in done.output
+        assert "schema 0004" in done.output
         assert not [word for word in CANARIES if word in done.output]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     other = make_engine(new)

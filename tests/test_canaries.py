@@ -227,7 +227,8 @@ def stored(sent: Sent) -> None:
     for field in ("note", "notes", "summary", "voice", "their_words", "views", "said"):
         sent("adviser", "POST", "/v1/contacts", json=call | {field: PLAIN})
     made = sent("adviser", "POST", "/v1/contacts", json=call, headers={"Access-Reason": PLAIN}).json()["contact"]
-    sent("head", "POST", f"/v1/contacts/{made['fact_id']}/withdraw", json={"reason": PLAIN})
+    read = {"If-Match": made["etag"]}
+    sent("head", "POST", f"/v1/contacts/{made['fact_id']}/withdraw", json={"reason": PLAIN}, headers=read)
     account = {"subject": WORD, "name": f"{WORD} account", "roles": ["lead_member"], "scopes": [{"kind": "county"}]}
     sent("administrator", "POST", "/v1/users", json=account)
     sent("head", "POST", "/v1/campaigns", json={"topic": "accommodation", "reason": PLAIN})

@@ -100,3 +100,50 @@ def test_a_chain_without_the_head_that_was_kept_is_broken(los: Los, engine: Engi
     los("audit", "seal")
     found = los("audit", "verify", "--head", "0123" * 16)
     assert (found.exit_code, "(head_unknown)" in found.output) == (1, True)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_head_that_is_none_is_refused_before_anything_is_looked_at(los: Los, engine: Engine) -> None:
+    look(engine)
+    los("audit", "seal")
+    for given in ("", " ", "abc", "3", "f" * 63, "f" * 65, "x " + "f" * 64, "g" * 64, "-3 " + "f" * 64):
+        found = los("audit", "verify", "--head", given)
+        assert (found.exit_code, found.stdout) == (2, ""), given
+        assert found.stderr.startswith("--head: 64 hexadecimal digits, as `los audit verify` printed them, with")
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_the_number_of_a_head_has_to_be_its_own(los: Los, engine: Engine) -> None:
+    look(engine)
+    number, known = head_of(los("audit", "seal")).split()
+    assert los("audit", "verify", "--head", f"Head: {number} {known}").exit_code == 0
+    found = los("audit", "verify", "--head", f"2 {known}")
+    assert (found.exit_code, "(head_unknown)" in found.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_an_audit_that_is_not_whole_is_said_to_be_so(los: Los, engine: Engine) -> None:
+    look(engine)
+    los("audit", "seal")
+    with engine.begin() as database:
+        database.execute(text("DROP TABLE audit_link"))
+    for command in ("seal", "verify"):
+        told = los("audit", command)
+        assert (told.exit_code, told.stdout, told.stderr) == (
+            1, "", "BROKEN at table audit_link: the audit is not whole: this is not in the database (table_gone)\n",
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_cannot_be_read_is_named_and_the_rest_is_sealed(los: Los, engine: Engine) -> None:
+    made = look(engine)
+    with engine.begin() as database:
+        database.execute(text("DROP TRIGGER audit_entry_no_update"))
+        database.execute(
+            text("UPDATE audit_entry SET detail = CAST(x'ff' AS TEXT) WHERE audit_id = :a"), {"a": made[0]}
+        )
+    sealed = los("audit", "seal")
+    assert (sealed.exit_code, "Sealed now: 2\n" in sealed.stdout) == (1, True)
+    assert sealed.stderr == f"BROKEN: left without a seal, since nobody can read what they hold: {made[0]}\n"
+    found = los("audit", "verify")
+    assert (found.exit_code, f"BROKEN at entry {made[0]}: it has no seal" in found.stderr) == (1, True)

@@ -40,7 +40,7 @@ from tests.council import moment
 from tests.rows import common, fill, held
 from tests.schemas import schema
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 
 
 @pytest.fixture
@@ -182,10 +182,10 @@ LET_GO = {"0001": frozenset({"batch_dataset", "person_identifier"})}
 @pytest.mark.parametrize(
     ("start", "stops"),
     [
-        ("0001", ("0003", "0001", "0003")),
-        pytest.param("0002", ("0003", "0002", "0003", "0001", "0003"), marks=pytest.mark.long),
-        ("0003", ("0002", "0003")),
-        pytest.param("0003", ("0001", "0003"), marks=pytest.mark.long),
+        ("0001", ("0004", "0001", "0004")),
+        pytest.param("0002", ("0004", "0002", "0003", "0001", "0004"), marks=pytest.mark.long),
+        ("0004", ("0003", "0002", "0004")),
+        pytest.param("0004", ("0001", "0004"), marks=pytest.mark.long),
     ],
 )
 def test_rows_of_every_table_go_up_and_down(start: str, stops: tuple[str, ...], bare: Engine) -> None:

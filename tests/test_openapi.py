@@ -6,12 +6,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+from starlette.testclient import TestClient
+
 from service.app import create_app
 from service.domain.access import Permission
-from service.settings import Settings
+from service.settings import Settings, from_environment
 
 ROOT = Path(__file__).parent.parent
 COMMITTED = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))
+PRODUCTION = {
+    "LOS_ENVIRONMENT": "production", "LOS_ALLOWED_HOSTS": "los.example", "LOS_OIDC_AUDIENCE": "line-of-sight",
+    "LOS_OIDC_ISSUER": "https://login.example/tenant/v2.0", "LOS_JWKS_URL": "https://login.example/tenant/keys",
+}  # fmt: skip
 # Who runs the service asks these; they hold nothing about anybody.
 OPEN_TO_ALL = ("/health/", "/metrics")
 
@@ -45,6 +52,14 @@ def test_the_committed_document_is_current(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path / 'none.db'}")
     app = create_app(settings, lambda: datetime(2020, 7, 31, 8, tzinfo=UTC))
     assert app.openapi() == COMMITTED, "run scripts/openapi and commit openapi/openapi.json"
+
+
+@pytest.mark.parametrize(("environment", "status"), [({}, 200), (PRODUCTION, 404)])
+def test_it_is_served_to_developers_only(environment: dict[str, str], status: int, tmp_path: Path) -> None:
+    here = {"LOS_DATA_DIR": str(tmp_path), "LOS_DATABASE_URL": f"sqlite:///{tmp_path / 'none.db'}"}
+    app = create_app(from_environment(environment | here))
+    host = "los.example" if environment else "127.0.0.1"
+    assert TestClient(app, base_url=f"http://{host}").get("/openapi.json").status_code == status
 
 
 def test_it_is_openapi_3_1() -> None:

@@ -169,3 +169,102 @@ def test_a_refusal_keeps_the_record(los: Los, archive: Archive) -> None:
     kept = los("retention", "erase", *by_ada, "--apply").stdout
     assert "not due any more: 1" in kept
     assert people(archive) == 1
+
+
+def noted(archive: Archive, act: str) -> list[tuple[str, str, int, str]]:
+    """Who, what came of it, of how many people, and why, of each entry of an act."""
+    return [(each.by_user, each.outcome, each.seen, each.reason) for each in archive.audit(act)]
+
+
+@sqlite
+def test_who_only_asks_what_would_be_done_is_in_the_audit_with_whom_it_was_told_of(los: Los, archive: Archive) -> None:
+    by_iris, by_ivo = ("--by", "Iris", "--reason", "schedule"), ("--by", "Ivo", "--reason", "a look")
+    los("retention", "propose", *by_iris)
+    assert noted(archive, "rights.retention.propose") == [(archive.iris, "counted", 1, "schedule")]
+    los("retention", "propose", *by_iris, "--apply")
+    los("retention", "erase", *by_ivo)
+    assert noted(archive, "rights.retention.erase") == [(archive.ivo, "counted", 1, "a look")]
+    los(*REQUEST)
+    assert noted(archive, subject_access.ACT) == [(archive.iris, "counted", 1, "a request")]
+    assert people(archive) == 1
+
+
+@sqlite
+def test_where_nobody_is_due_that_is_said_and_noted_too(los: Los, archive: Archive) -> None:
+    by_iris, by_ivo = ("--by", "Iris", "--reason", "schedule"), ("--by", "Ivo", "--reason", "seen")
+    los("hold", "place", "--eclipse-id", "P1", *by_iris)
+    assert "Proposed: 0 people." in los("retention", "propose", *by_iris, "--apply").stdout
+    assert noted(archive, "rights.retention.propose") == [(archive.iris, "counted", 0, "schedule")]
+    done = los("retention", "erase", *by_ivo, "--apply")
+    assert (done.exit_code, done.stdout) == (0, "Erased: 0 people.\n")
+    assert noted(archive, "rights.retention.erase") == [(archive.ivo, "counted", 0, "seen")]
+
+
+@sqlite
+def test_what_was_kept_after_all_is_noted_with_whom(los: Los, archive: Archive) -> None:
+    los("retention", "propose", "--by", "Iris", "--reason", "schedule", "--apply")
+    los("hold", "place", "--eclipse-id", "P1", "--by", "Iris", "--reason", "an inquiry")
+    done = los("retention", "erase", "--by", "Ivo", "--reason", "seen", "--apply")
+    assert done.stdout == "Erased: 0 people.\nProposed, and kept since they are not due any more: 1\n"
+    assert noted(archive, "rights.retention.erase") == [(archive.ivo, "counted", 1, "seen")]
+    assert people(archive) == 1
+
+
+@sqlite
+def test_an_erasure_that_was_done_is_noted_as_done_and_as_nothing_else(los: Los, archive: Archive) -> None:
+    los("retention", "propose", "--by", "Iris", "--reason", "schedule", "--apply")
+    los("retention", "erase", "--by", "Ivo", "--reason", "seen", "--apply")
+    assert noted(archive, "rights.retention.propose") == [(archive.iris, "done", 1, "schedule")]
+    assert noted(archive, "rights.retention.erase") == [(archive.ivo, "done", 1, "seen")]
+
+
+@sqlite
+def test_a_refusal_is_noted_with_its_reason_and_whom_it_told_of(los: Los, archive: Archive) -> None:
+    whom = archive.id_of("P1")
+    with writing(archive.engine, archive.clock) as write:
+        write.session.execute(update(person).values(sealed_at=write.now))
+    los(*REQUEST)
+    los("hold", "lift", "--eclipse-id", "P1", "--by", "Ivo", "--reason", "over")
+    los("hold", "place", "--eclipse-id", "P1", "--by", "Iris", "--reason", "an inquiry")
+    los("hold", "place", "--eclipse-id", "P1", "--by", "Iris", "--reason", "again")
+    los("hold", "lift", "--eclipse-id", "P1", "--by", "Iris", "--reason", "over after all")
+    los("hold", "place", "--eclipse-id", "P1", "--by", "Tom", "--reason", "curious")
+    los("hold", "place", "--eclipse-id", "P404", "--by", "Iris", "--reason", "somebody unknown")
+    told = [(each.by_user, json.loads(each.detail)["act"], each.outcome, each.reason, each.person_id)
+            for each in archive.audit("denied")]  # fmt: skip
+    assert told == [
+        (archive.iris, "rights.subject_access", "sealed_by_adoption", "a request", whom),
+        (archive.ivo, "rights.hold.lift", "conflict", "over", whom),
+        (archive.iris, "rights.hold.place", "conflict", "again", whom),
+        (archive.iris, "rights.hold.lift", "own_request", "over after all", whom),
+        (archive.tom, "rights.hold.place", "not_permitted", "curious", None),
+        (archive.iris, "rights.hold.place", "not_found", "somebody unknown", None),
+    ]
+
+
+@sqlite
+def test_ids_are_not_asked_for_in_nobodys_name(los: Los, archive: Archive) -> None:
+    for given, said in (
+        ((), "by: the name of one active account"),
+        (("--by", "Iris"), "reason: why"),
+        (("--by", "Tom", "--reason", "curious"), "Your role does not have this function"),
+    ):
+        refused = los("retention", "report", "--ids", *given)
+        assert (refused.exit_code, refused.stdout, said in refused.stderr) == (1, "", True), given
+    assert archive.audit("read.retention") == []
+
+
+@sqlite
+def test_one_account_holds_a_person_once_and_the_list_says_whose_hold_it_is(los: Los, archive: Archive) -> None:
+    place = ("hold", "place", "--eclipse-id", "P1", "--reason", "inquiry", "--by")
+    own = archive.id_of("P1")
+    assert los(*place, "Iris").exit_code == 0
+    again = los(*place, "Iris")
+    assert (again.exit_code, again.stderr) == (
+        1, "This clashes with what is already held (hold: one hold of one account; yours stands)\n",
+    )  # fmt: skip
+    assert los(*place, "Ivo").exit_code == 0
+    *holds, count = los("hold", "list", "--by", "Iris", "--reason", "a look").stdout.splitlines()
+    day = datetime.now(UTC).date()
+    assert holds == [f"{own} since {day} by {name}: inquiry" for name in ("Iris", "Ivo")]
+    assert count == "Holds: 2"

@@ -1,6 +1,7 @@
 """`los serve` starts where what it acknowledges is kept, and nowhere else."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
 from service import cli
+from service.api.hosts import TO_ANYBODY
 from service.cli import listening
 from service.store import durability
+from tests.conftest import ROOT
 
 Serve = Callable[..., Result]
 PRODUCTION = {
@@ -21,6 +24,7 @@ PRODUCTION = {
     "LOS_OIDC_ISSUER": "https://login.example/tenant/v2.0",
     "LOS_OIDC_AUDIENCE": "line-of-sight",
     "LOS_JWKS_URL": "https://login.example/tenant/keys",
+    "LOS_ALLOWED_HOSTS": "los.example",
 }
 
 
@@ -40,11 +44,19 @@ def serve(database_url: str, tmp_path: Path, served: list[dict[str, Any]]) -> Se
     return lambda **variables: CliRunner().invoke(cli.app, ["serve"], env=place | variables)
 
 
+def test_the_container_asks_after_itself_where_every_name_is_answered() -> None:
+    """By its own number, which is no name that anybody was told."""
+    said = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    (asked,) = re.findall(r"http://127\.0\.0\.1:\{[^}]+\}([\w/]+)", said)
+    assert asked.startswith(TO_ANYBODY)
+
+
 def test_nobody_is_waited_for_without_end(serve: Serve, served: list[dict[str, Any]]) -> None:
     assert serve().exit_code == 0
     assert listening.LIMITS.items() <= served[0].items()
     assert served[0]["h11_max_incomplete_event_size"] == 16 * 1024
     assert (served[0]["access_log"], served[0]["proxy_headers"]) == (False, False)
+    assert served[0]["server_header"] is False, "nobody is told what serves"
     assert served[0]["log_config"] is None, "its lines are ours to write"
 
 
@@ -80,3 +92,11 @@ def test_a_database_that_may_lose_what_it_acknowledged(
     assert (warned.exit_code, "fsync, full_page_writes" in warned.stderr, len(served)) == (0, True, 1)
     refused = serve(**PRODUCTION)
     assert (refused.exit_code, "fsync, full_page_writes" in refused.stderr, len(served)) == (1, True, 1)
+
+
+def test_in_production_it_is_said_to_which_names_it_answers(serve: Serve, served: list[dict[str, Any]]) -> None:
+    """A service that answers to any name answers to whoever gave its address a name of theirs."""
+    refused = serve(**PRODUCTION | {"LOS_ALLOWED_HOSTS": ""})
+    assert (refused.exit_code, served) == (1, [])
+    assert "LOS_ALLOWED_HOSTS: must be set in production" in refused.stderr
+    assert serve(LOS_ALLOWED_HOSTS="").exit_code == 0, "in development nobody but this machine asks"

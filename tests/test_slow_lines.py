@@ -84,6 +84,54 @@ def test_a_head_that_never_ends(live: Service) -> None:
     assert (set(heard), seconds < 10, others < 1) == ({b""}, True, True)
 
 
+def crowded(monkeypatch: pytest.MonkeyPatch, opened: ExitStack, url: str, said: bytes) -> list[socket.socket]:
+    """As many connections as there may be, with nothing but this said on each, and time for all of them."""
+    for name, value in (("HEAD_SECONDS", 60.0), ("MOST_OPEN", 20)):
+        monkeypatch.setattr(listening, name, value)
+    monkeypatch.setattr(middleware, "SMALL_SECONDS", 5.0)
+    ends = [opened.enter_context(closing(connection(url))) for _ in range(20)]
+    for end in ends:
+        end.sendall(said)
+    time.sleep(0.2)  # until all has been read
+    return ends
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_half_open_connections_keep_nobody_out(live: Service, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    """The one that has waited longest makes room; the others go on, as whoever has just been answered does."""
+    with ExitStack() as opened:
+        ends = crowded(monkeypatch, opened, live.url, said)
+        began = time.monotonic()
+        with live.client() as kept:
+            for _ in range(3):
+                assert kept.get("/health/live").status_code == 200
+                assert httpx.get(f"{live.url}/health/live", trust_env=False).status_code == 200
+        more = [opened.enter_context(closing(connection(live.url))) for _ in range(40)]
+        assert httpx.get(f"{live.url}/health/live", trust_env=False).status_code == 200
+        assert time.monotonic() - began < 5
+        assert [ended(end) for end in ends] == [b""] * 20, "those that came first have gone"
+        last = more[-1]
+        last.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert ended(last).startswith(b"HTTP/1.1 200")
+
+
+def test_one_connection_too_many_is_told_when_to_come_again(live: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as may be are asking: none of them is cut off, and the next is answered as every other refusal is."""
+    with ExitStack() as opened:
+        ends = crowded(monkeypatch, opened, live.url, heads(live, "Content-Length: 24", "Connection: close"))
+        with closing(connection(live.url)) as late:
+            head, _, body = ended(late).partition(b"\r\n\r\n")
+        named = dict(line.lower().split(b": ") for line in head.split(b"\r\n")[1:])
+        assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+        assert {b"retry-after": b"2", b"cache-control": b"no-store", b"connection": b"close",
+                b"content-type": b"application/problem+json"}.items() <= named.items()  # fmt: skip
+        assert (json.loads(body)["code"], int(named[b"content-length"])) == ("busy", len(body))
+        for end in ends:
+            end.sendall(b'{"eclipse_id": "nobody"}')
+        assert {ended(end)[:12] for end in ends} == {b"HTTP/1.1 404"}
+    assert httpx.get(f"{live.url}/health/live", trust_env=False).status_code == 200
+
+
 def test_a_connection_on_which_nothing_is_asked(live: Service) -> None:
     with closing(connection(live.url)) as end:
         began = time.monotonic()

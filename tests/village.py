@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,13 +14,17 @@ import httpx
 from sqlalchemy import Engine, func, select, update
 
 from service.api import identity
+from service.api.facts import PATHS
 from service.domain.access import DEFAULT_SCOPE, Role
+from service.operations.entries import etag_of
 from service.settings import Settings
 from service.store.engine import reading, writing
+from service.store.facts import of_fact
 from service.store.schema import audit_entry, audit_people, person, person_identifier
 from service.store.users import add_user, move_access_version
 
 TokenFor = Callable[..., str]
+DECIDED = re.compile(r"/v1/(?P<noun>[a-z-]+)/(?P<fact_id>[^/]+)/(approve|withdraw)")
 HIDDEN = "Canary"
 FORMULA = '=HYPERLINK("http://evil.invalid")'
 SCRIPT = "<script>alert(1)</script>"
@@ -196,10 +201,19 @@ class Village:
         return self.client.get(path, params=params or None, headers=self.headers(who))
 
     def post(self, who: str, path: str, body: object, *, key: str | None = None, **more: str) -> httpx.Response:
-        """A write by somebody, under a key of its own unless one is given."""
+        """A write by somebody, under a key of its own unless one is given. Who decides on a fact has just read it."""
         self.keys += 1
+        decided = DECIDED.fullmatch(path)
+        if decided and "if_match" not in more:
+            more["if_match"] = self.etag_of_fact(decided["noun"], decided["fact_id"])
         headers = self.headers(who, idempotency_key=key or f"key-{self.keys}", **more)
         return self.client.post(path, json=body, headers=headers)
+
+    def etag_of_fact(self, noun: str, fact_id: str) -> str:
+        """The etag that a fact has now; of a fact of nobody, that of nothing."""
+        kind = next((kind for kind, path in PATHS.items() if path == noun), None)
+        with reading(self.engine) as session:
+            return etag_of(of_fact(session, kind, fact_id) if kind else ())
 
     def put(self, who: str, path: str, body: object, **more: str) -> httpx.Response:
         """A correction by somebody."""
@@ -210,9 +224,10 @@ class Village:
         listed = self.get("administrator", "/v1/users").json()["users"]
         return next((str(each["etag"]) for each in listed if each["user_id"] == user_id), "none")
 
-    def set_account(self, user_id: str, what: str, body: object) -> httpx.Response:
+    def set_account(self, user_id: str, what: str, body: dict[str, Any]) -> httpx.Response:
         """A change of somebody's `access` or `worker` by an administrator who has read how it is."""
-        return self.put("administrator", f"/v1/users/{user_id}/{what}", body, if_match=self.etag(user_id))
+        said = {"active": True} | body if what == "access" else body
+        return self.put("administrator", f"/v1/users/{user_id}/{what}", said, if_match=self.etag(user_id))
 
     def whole(self, who: str, eclipse_id: str) -> dict[str, Any]:
         """One person whole."""

@@ -38,7 +38,7 @@ def subject_of(claims: Mapping[str, Any], *, issuer: str, tenant: str | None, at
         token_id=token_id,
         issued_at=datetime.fromtimestamp(issued, UTC),
         expires_at=datetime.fromtimestamp(expires, UTC),
-        is_script=_is_script(claims),
+        is_script=_is_script(claims, tenant),
     )
 
 
@@ -76,11 +76,28 @@ def _name(claims: Mapping[str, Any], name: str) -> str | None:
     return value
 
 
-def _is_script(claims: Mapping[str, Any]) -> bool:
-    """Whether a script asks for itself, by `idtyp`. What acts for somebody has `scp`: never both."""
+def _is_script(claims: Mapping[str, Any], tenant: str | None) -> bool:
+    """Whether a script asks for itself, by `idtyp`. What acts for somebody has `scp`: never both.
+
+    A tenant's issuer is Entra, which signs ID tokens and tokens without `idtyp` with the same keys: there a person's
+    token must say `scp` and a script's `roles`. Other issuers need not know either claim.
+    """
     kind = claims.get("idtyp", "user")
     if not isinstance(kind, str) or kind not in KINDS:
         raise Unfit("idtyp")
-    if KINDS[kind] and "scp" in claims:
+    is_script = KINDS[kind]
+    if is_script and "scp" in claims:
         raise Unfit("scp")
-    return KINDS[kind]
+    if tenant is not None and is_script and not _roles(claims.get("roles")):
+        raise Unfit("roles")
+    if tenant is not None and not is_script and not _text(claims.get("scp")):
+        raise Unfit("scp")
+    return is_script
+
+
+def _text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _roles(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(_text(each) for each in value)

@@ -5,11 +5,11 @@ from datetime import datetime
 from fastapi import Request
 from sqlmodel import Session
 
-from service.api.dependencies import Door, serving, signed_in, the_door
+from service.api.dependencies import ALERTS, Door, serving, signed_in, the_door
 from service.api.described import route_of
 from service.domain.subject import Subject
 from service.errors import Refused
-from service.operations import signing_in
+from service.operations import looks, signing_in
 from service.store import audit
 from service.store.engine import reading, writing
 
@@ -26,6 +26,8 @@ def denied(request: Request, refused: Refused) -> None:
         serving(write.session, request)
         signed_in(write.session, request, at=write.now)
         note_denied(write.session, request, refused, at=write.now)
+    for act in write.session.info.get(audit.ALERTS, ()):
+        ALERTS.labels(act.removeprefix(audit.ALERT)).inc()
 
 
 def _note_turned_away(door: Door, request: Request, subject: Subject, why: str) -> None:
@@ -41,6 +43,4 @@ def note_denied(session: Session, request: Request, refused: Refused, *, at: dat
     """Note a refusal of somebody signed in, in the transaction given."""
     permission = str(request.state.permission)
     detail = {"method": request.method, "route": route_of(request.scope), "permission": permission}
-    audit.note(
-        session, "denied", by=request.state.user_id, at=at, outcome=refused.code, detail=detail, person_id=refused.about
-    )
+    looks.note_denied(session, refused, by=request.state.user_id, at=at, detail=detail)

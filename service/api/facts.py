@@ -61,13 +61,16 @@ def _create(act: Act, noun: _Noun, body: Any) -> object:
     return entries.enter(act.session, new, person=person, by=act.user, at=act.now, confidence=body.confidence)
 
 
-def _correct(act: Act, noun: _Noun, fact_id: str, body: Any, if_match: str | None) -> Response:
+def _as_read(if_match: str | None) -> str:
+    """The etag of what was read: nobody changes, approves or takes back what they have not seen."""
     if if_match is None:
         raise ConditionMissing
-    after = fact_from(noun.kind, body)
-    done = entries.correct(
-        act.session, fact_id, after, by=act.user, at=act.now, reason=body.reason, if_match=if_match.strip('"')
-    )  # fmt: skip
+    return if_match.strip('"')
+
+
+def _correct(act: Act, noun: _Noun, fact_id: str, body: Any, if_match: str | None) -> Response:
+    read, after = _as_read(if_match), fact_from(noun.kind, body)
+    done = entries.correct(act.session, fact_id, after, by=act.user, at=act.now, reason=body.reason, if_match=read)
     return _answer(done)
 
 
@@ -113,14 +116,19 @@ def _add(router: APIRouter, noun: _Noun) -> None:
         f"/{noun.path}/{{fact_id}}/withdraw",
         summary=f"Withdraw {noun.words} from the wrong person",
         operation_id=f"withdraw_{kind}",
-        responses=problems(404, 409) | shows(shown | {"counts": "withdrawn"}),
+        responses=problems(404, 409, 412, 428) | shows(shown | {"counts": "withdrawn"}),
         openapi_extra=needs(Permission.WITHDRAW_FACT),
     )
-    def withdraw(fact_id: FactId, body: Reasoned, act: Withdrawer, key: KeyOfRetry) -> Response:
+    def withdraw(
+        fact_id: FactId, body: Reasoned, act: Withdrawer, key: KeyOfRetry, if_match: IfMatch = None
+    ) -> Response:
         """Take it out of the file; the audit keeps it, and information governance is told."""
+        read = _as_read(if_match)
 
         def do() -> entries.Entered:
-            return entries.withdraw(act.session, kind, fact_id, by=act.user, at=act.now, reason=body.reason)
+            return entries.withdraw(
+                act.session, kind, fact_id, by=act.user, at=act.now, reason=body.reason, if_match=read
+            )  # fmt: skip
 
         return _answer_once(act, key, [noun.path, "withdraw", fact_id, body.model_dump()], do)
 
@@ -147,16 +155,17 @@ def _add_approve(router: APIRouter, noun: _Noun, shown: dict[str, Any]) -> None:
         f"/{noun.path}/{{fact_id}}/approve",
         summary=f"Approve what waits on {noun.words}",
         operation_id=f"approve_{noun.kind.kind}",
-        responses=problems(404, 409, 412) | shows(shown),
+        responses=problems(404, 409, 412, 428) | shows(shown),
         openapi_extra=needs(Permission.APPROVE_FACT),
     )
     def approve(fact_id: FactId, body: Approval, act: Approver, key: KeyOfRetry, if_match: IfMatch = None) -> Response:
-        """The second person: what waits counts from now. Never one's own entry."""
+        """The second person: what waits counts from now, as it was read. Never one's own entry."""
+        read = _as_read(if_match)
 
         def do() -> entries.Entered:
             return entries.approve(
-                act.session, noun.kind.kind, fact_id, by=act.user, at=act.now, reason=body.reason,
-                if_match=if_match and if_match.strip('"'), why=act.reason,
+                act.session, noun.kind.kind, fact_id, by=act.user, at=act.now, reason=body.reason, if_match=read,
+                why=act.reason,
             )  # fmt: skip
 
         return _answer_once(act, key, [noun.path, "approve", fact_id, body.model_dump()], do)

@@ -19,6 +19,8 @@ READY = {
     "status": "ready", "schema": "0001", "feeds": [{"source": "eclipse", "age_hours": 7, "stale": False}],
     "held": {"waiting": 1, "oldest_hours": 31},
 }  # fmt: skip
+AGAIN = 5
+"""Seconds after which it may be asked again."""
 EXAMPLE_METRIC = 'los_requests_total{method="GET",route="/v1/tracker",status="200"} 12.0'
 
 
@@ -38,9 +40,9 @@ def ready(door: TheDoor) -> Response:
     with reading(door.engine) as session:
         revision = schema_revision(session)
         if revision != door.schema:
-            raise NotReady
+            raise NotReady(retry_after=AGAIN)
         if not door.verifier.ready():
-            raise IssuerAway
+            raise IssuerAway(retry_after=AGAIN)
         found = feeds.clock(session, at=door.clock())
     body = {
         "status": "ready",

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.api.problems import problem
 from service.errors import Misdirected
 
-# Whoever watches the process asks it by its number, and is told nothing about anybody.
+# Whoever watches the process, its own container first, asks it by its number, and is told nothing about anybody.
 TO_ANYBODY = "/health/"
 
 

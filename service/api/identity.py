@@ -225,9 +225,11 @@ def mint(settings: Settings, subject: str, *, at: datetime, lifetime: timedelta,
         "iat": issued,
         "exp": issued + int(lifetime.total_seconds()),
     }
+    if script:
+        said["idtyp"] = "app"
     if settings.oidc_tenant is not None:
-        said["tid"] = settings.oidc_tenant
-    return development_keys.signed(settings.data_dir, said | ({"idtyp": "app"} if script else {}))
+        said |= {"tid": settings.oidc_tenant} | ({"roles": ["development"]} if script else {"scp": "development"})
+    return development_keys.signed(settings.data_dir, said)
 
 
 def _refuse_beyond_development(settings: Settings) -> None:

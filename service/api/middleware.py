@@ -10,6 +10,7 @@ from anyio.to_thread import current_default_thread_limiter
 from prometheus_client import Counter, Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from service.api.described import route_of
 from service.api.problems import problem, unforeseen
@@ -106,6 +107,10 @@ class Around:
             return
         request_id = str(uuid.uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
+        with bound_contextvars(request_id=request_id):  # on every line of it, those of worker threads too
+            await self._answered(scope, receive, send, request_id)
+
+    async def _answered(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         started, status, begun = time.perf_counter(), 500, False
         body = _Body(receive, large=LARGE_AT.fullmatch(f"{scope['method']} {scope['path']}") is not None)
 
@@ -128,7 +133,7 @@ class Around:
                 raise
             await unforeseen(error)(scope, receive, headed)
         finally:
-            _note(scope, status, time.perf_counter() - started, request_id)
+            _note(scope, status, time.perf_counter() - started)
 
 
 def _unfit(scope: Scope, most: int) -> Refused | None:
@@ -163,10 +168,10 @@ def _declared(scope: Scope) -> int:
     return int(length[:12]) if length.isdigit() else 0
 
 
-def _note(scope: Scope, status: int, seconds: float, request_id: str) -> None:
+def _note(scope: Scope, status: int, seconds: float) -> None:
     """Log and count by the route's pattern: no id, no query, no name."""
     route = route_of(scope)
     method = scope["method"] if scope["method"] in METHODS else "OTHER"
     REQUESTS.labels(method, route, str(status)).inc()
     SECONDS.labels(route).observe(seconds)
-    log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000), request_id=request_id)
+    log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000))

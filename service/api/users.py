@@ -13,7 +13,7 @@ from service.api.facts import IfMatch
 from service.api.once import Key, KeyOfRetry, once
 from service.api.strict import StrictRoute
 from service.domain.access import Permission, Role, ScopeKind
-from service.errors import ConditionMissing
+from service.errors import ConditionMissing, Unprocessable
 from service.operations import signing_in, users
 from service.operations.users import Access
 from service.store import users as accounts
@@ -43,28 +43,38 @@ class ScopeBody(Strict):
 
 
 class AccessBody(Strict):
-    """Roles of one sight, and scope. With `oid`, Entra's id of a person, only tokens that carry it are taken.
-
-    An `oid` can be replaced; leaving it out, or null, leaves it as it was.
-    """
+    """Roles of one sight, and scope. With `oid`, Entra's id of a person, only tokens that carry it are taken."""
 
     roles: Annotated[list[Role], Field(min_length=1, max_length=10)]
     scopes: Annotated[list[ScopeBody], Field(max_length=50)]
-    active: StrictBool = True
     oid: Line | None = None
-    model_config = ConfigDict(json_schema_extra={"examples": [ACCESS]})
 
     def access(self) -> Access:
         """What the account is to do and see."""
         ends = {(scope.kind, scope.code): scope.until for scope in self.scopes}
+        if len(ends) < len(self.scopes):
+            raise Unprocessable(("scopes", "duplicate", "each scope once"))
         until = {scope: moment for scope, moment in ends.items() if moment is not None}
         return Access(roles=self.roles, scopes=list(ends), until=until, oid=self.oid)
 
 
-class AccountBody(AccessBody):
-    """Somebody who may sign in: issuer and subject of their token, never an e-mail address."""
+class StandingBody(AccessBody):
+    """All that an account is to be from now on. `active` is always said: nothing lets somebody in by being left out.
 
-    issuer: Line
+    An `oid` can be replaced; leaving it out, or null, leaves it as it was.
+    """
+
+    active: StrictBool
+    model_config = ConfigDict(json_schema_extra={"examples": [ACCESS | {"active": True}]})
+
+
+class AccountBody(AccessBody):
+    """Somebody who may sign in: issuer and subject of their token, never an e-mail address.
+
+    Without an issuer, the one whose tokens are taken here.
+    """
+
+    issuer: Line | None = None
     subject: Line
     name: Line
     model_config = ConfigDict(json_schema_extra={"examples": [ACCOUNT | ACCESS]})
@@ -134,12 +144,13 @@ def _listed(seen: Seen) -> list[dict[str, Any]]:
     responses=problems(409) | shows(TAGGED, status=201),
     openapi_extra=needs(Permission.MANAGE_USERS),
 )
-def add_user(body: AccountBody, act: Administrator, key: Key) -> Response:
+def add_user(body: AccountBody, act: Administrator, door: TheDoor, key: Key) -> Response:
     """Somebody who may sign in from now on."""
 
     def do() -> dict[str, str]:
+        issuer = body.issuer or door.verifier.issuer
         made = users.add(
-            act.session, body.access(), issuer=body.issuer, subject=body.subject, name=body.name, by=act.user,
+            act.session, body.access(), issuer=issuer, subject=body.subject, name=body.name, by=act.user,
             at=act.now,
         )  # fmt: skip
         return {"user_id": made, "etag": users.etag(act.session, made)}
@@ -153,7 +164,7 @@ def add_user(body: AccountBody, act: Administrator, key: Key) -> Response:
     responses=problems(404, 412, 428) | shows(TAGGED),
     openapi_extra=needs(Permission.MANAGE_USERS),
 )
-def change_user(user_id: UserId, body: AccessBody, act: Administrator, if_match: IfMatch = None) -> Response:
+def change_user(user_id: UserId, body: StandingBody, act: Administrator, if_match: IfMatch = None) -> Response:
     """Counts from the account's next request."""
     read = _read(if_match)
     etag = users.change(

@@ -54,7 +54,7 @@ def add(
 
 @app.command("list")
 def everybody() -> None:
-    """Names, roles and whether they may sign in."""
+    """Names, roles, whether they may sign in, and their ids, which name one account where several share a name."""
     from service.store.engine import writing
 
     settings = shell.settings_here()
@@ -69,12 +69,14 @@ def _listed(session: Session, *, at: datetime) -> list[str]:
 
     audit.note(session, "read.users", by="los user list", at=at)
     return [
-        f"{_printable(account.name)}\t{', '.join(sorted(roles)) or '-'}\t{'active' if account.active else 'inactive'}"
+        f"{printable(account.name)}\t{', '.join(sorted(roles)) or '-'}\t{'active' if account.active else 'inactive'}"
+        f"\t{account.user_id}"
         for account, roles, _ in users.everyone(session)
     ]
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """A name as a terminal may be given it."""
     return "".join(each if each.isprintable() else "?" for each in name)
 
 

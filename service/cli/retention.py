@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from service.app import utc_now
+from service.cli.accounts import printable
 from service.cli.rights import Apply, By, EclipseId, PersonId, Reason, acting, tell
 
 retention = typer.Typer(help="Records whose time is over: report, propose, erase, refuse", no_args_is_help=True)
@@ -20,11 +21,15 @@ def report(
     reason: Annotated[str, typer.Option("--reason", help="Why; kept in the audit")] = "",
 ) -> None:
     """How many records are due, kept back, proposed, and due in the years to come. Changes nothing."""
+    from service.operations.rights import officers
     from service.operations.rights import retention as kept
     from service.store.engine import reading
 
     with acting("read.retention", by, reason) as engine:
         with reading(engine) as session:
+            if ids:
+                officers.officer(session, by)
+                officers.because(reason)
             told = kept.report(session, at=utc_now())
         typer.echo(f"People held: {told.people}")
         tell("Due, by rule", told.due)
@@ -71,6 +76,8 @@ def propose(by: By, reason: Reason, apply: Apply = False) -> None:
         with writing(engine, utc_now, intake=True) as write:
             officer = officers.officer(write.session, by)
             number = kept.propose(write.session, reason=reason, by=officer, at=write.now)
+            if not number:
+                officers.counted(write.session, PROPOSE, (), reason=reason, by=officer, at=write.now)
     typer.echo(f"Proposed: {number} people. Somebody else decides: los retention erase, or refuse.")
 
 
@@ -86,15 +93,17 @@ def erase(by: By, reason: Reason, person_id: PersonId = None, apply: Apply = Fal
             officer = officers.officer(session, by, roles=officers.DECIDES)
             people = kept.waiting(session, at=utc_now(), only=person_id)
         going = [each for each in people if each.goes]
-        if not apply:
-            with writing(engine, utc_now) as write:
-                told = [each.person_id for each in people]
-                officers.counted(write.session, ERASE, told, reason=reason, by=officer, at=write.now)
-            typer.echo(f"Would be erased: {len(going)} people. Nothing was changed.")
+        erased = 0
         for each in going if apply else ():
             with writing(engine, utc_now, intake=True) as write:
                 gone = kept.erase(write.session, each.person_id, reason=reason, by=officer, at=write.now)
+            erased += gone is not None
             typer.echo("Not due any more; kept." if gone is None else f"Erased: {each.person_id}, {gone} rows.")
+        if not erased:
+            with writing(engine, utc_now) as write:
+                told = [each.person_id for each in people]
+                officers.counted(write.session, ERASE, told, reason=reason, by=officer, at=write.now)
+            typer.echo("Erased: 0 people." if apply else f"Would be erased: {len(going)} people. Nothing was changed.")
     if len(people) > len(going):
         typer.echo(f"Proposed, and kept since they are not due any more: {len(people) - len(going)}")
 
@@ -142,8 +151,9 @@ def lift(by: By, reason: Reason, person_id: PersonId = None, eclipse_id: Eclipse
 
 @hold.command(name="list")
 def listed(by: By, reason: Reason, person_id: PersonId = None, eclipse_id: EclipseId = None) -> None:
-    """Open holds; of one person, lifted ones too."""
+    """Open holds, since when and by whom; of one person, lifted ones too."""
     from service.operations.rights import holds, officers
+    from service.store import rights
     from service.store.engine import writing
 
     with acting("read.legal_holds", by, reason) as engine, writing(engine, utc_now) as write:
@@ -151,7 +161,9 @@ def listed(by: By, reason: Reason, person_id: PersonId = None, eclipse_id: Eclip
         one = person_id or eclipse_id
         whom = officers.subject(write.session, person_id=person_id, eclipse_id=eclipse_id) if one else None
         found = holds.listed(write.session, whom, reason=reason, by=officer, at=write.now)
+        names = rights.accounts(write.session)
     for each in found:
         ended = f", lifted {each.superseded_at:%Y-%m-%d}" if each.superseded_at else ""
-        typer.echo(f"{each.person_id} since {each.recorded_at:%Y-%m-%d}{ended}: {each.reason}")
+        placed_by = printable(names.get(each.placed_by, each.placed_by))
+        typer.echo(f"{each.person_id} since {each.recorded_at:%Y-%m-%d} by {placed_by}{ended}: {each.reason}")
     typer.echo(f"Holds: {len(found)}")

@@ -12,11 +12,11 @@ KNEW_THEM = "disabled_children_1"
 
 
 def entries(scene: Scene, staff: Staff) -> Iterator[Entry]:
-    """In time order: shown to a social worker of another service for 60 days; opened at two in the morning."""
+    """In time order: shown to a social worker of another service for 60 days; opened late on the eve."""
     manager = staff.of(TEAM, "team_manager")[0].name
     to = staff.of(KNEW_THEM, "social_worker")[0].name
     why = "Knew them in care and goes along to see the flat."
     yield Entry(contacts.at(scene, 2, 11), manager, "referral", REFERRED, {"to": to, "days": 60, "reason": why})
     duty = staff.of(TEAM, "social_worker")[0].name
-    called = "Police called at 02:10: the child is with them, no parent can be reached."
-    yield Entry(contacts.at(scene, 1, 2, 20), duty, "emergency", FOUND_AT_NIGHT, {"reason": called})
+    called = "Police called at 23:30: the child is with them, no parent can be reached."
+    yield Entry(contacts.at(scene, 1, 23, 40), duty, "emergency", FOUND_AT_NIGHT, {"reason": called})

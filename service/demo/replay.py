@@ -2,15 +2,16 @@
 
 import hashlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from sqlalchemy import Engine
 from sqlmodel import Session
 
 from service.demo import acts
-from service.demo.council import Council, Entry, Night
-from service.demo.users import DemoUser
+from service.demo.council import LONDON, Council, Entry, Night
+from service.demo.users import DUTY_DAYS, DemoUser
 from service.domain.access import Role, ScopeKind, User
+from service.domain.dates import london_day
 from service.domain.facts import Source
 from service.errors import Conflict
 from service.operations import restrictions, sealing
@@ -56,7 +57,7 @@ def replay(
         health.mark(write.session, "demo", council.nights[-1].extracted_at.date().isoformat())
         filled: set[tuple[str, str | None]] = set()
         for user in council.users:
-            _sign_up(write.session, user, issuer, filled, at=begins)
+            _sign_up(write.session, user, issuer, filled, at=begins, duty_until=_end_of_duty(council))
     for night in council.nights:
         for entry in night.entries_before:
             _enter(engine, entry)
@@ -72,13 +73,21 @@ def subject_of(name: str) -> str:
     return f"demo:{name.lower().replace(' ', '-')}"
 
 
+def _end_of_duty(council: Council) -> datetime:
+    """Midnight in London at the end of the last day of everybody's duty."""
+    last = london_day(council.nights[-1].extracted_at)
+    return datetime.combine(last + timedelta(days=DUTY_DAYS + 1), time(), LONDON)
+
+
 def _sign_up(
-    session: Session, user: DemoUser, issuer: str, filled: set[tuple[str, str | None]], *, at: datetime
-) -> None:
+    session: Session, user: DemoUser, issuer: str, filled: set[tuple[str, str | None]], *, at: datetime,
+    duty_until: datetime,
+) -> None:  # fmt: skip
     scopes = [(ScopeKind(kind), code) for kind, code in user.scopes]
+    until = {scope: duty_until for scope in scopes if scope[0] is ScopeKind.DUTY}
     user_id = users.add_user(
         session, issuer=issuer, subject=subject_of(user.name), name=user.name, roles=[Role(user.role)], scopes=scopes,
-        at=at, worker_ref=user.worker_ref,
+        at=at, worker_ref=user.worker_ref, until=until,
     )  # fmt: skip
     if user.role in POSTS:
         code = ".".join([user.role, *[unit for _, unit in user.scopes if unit]])

@@ -11,8 +11,9 @@ Scope = tuple[str, str]
 _OWN, _COUNTY = ("own", ""), ("county", "")
 # The cohorts that case progression managers work on: these children open to them without saying why.
 _IN_COURT = (("cohort", "pre_proceedings_over_12_weeks"), ("cohort", "proceedings_over_26_weeks"))
-# Duty for the whole service. On a real rota it ends with the night; here it has no end, so that there is one to see.
+# Duty for the whole service. On a real rota it ends with the night; here DUTY_DAYS after the last day.
 _ON_DUTY = ("duty", "corporate_parenting")
+DUTY_DAYS = 7
 
 # Posts that are not on the establishment of a team, by role: name and scope.
 _POSTS: tuple[tuple[str, str, Scope], ...] = (

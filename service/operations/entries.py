@@ -286,10 +286,17 @@ def approve(
     return Entered(kind, fact_id, person.person_id, "at_once", at, etag_of(facts.of_fact(session, kind, fact_id)))
 
 
-def withdraw(session: Session, kind: str, fact_id: str, *, by: User, at: datetime, reason: str) -> Entered:
-    """Take a fact entered on the wrong person out of the file. What a feed says is corrected at its source."""
+def withdraw(
+    session: Session, kind: str, fact_id: str, *, by: User, at: datetime, reason: str, if_match: str | None = None
+) -> Entered:
+    """Take a fact entered on the wrong person out of the file. What a feed says is corrected at its source.
+
+    With `if_match`, only as it was read: what somebody has said of it since is not taken out unseen.
+    """
     _own(by, kind)
     person, versions = held(session, kind, fact_id, by=by, at=at, reason=reason)
+    if if_match is not None and etag_of(versions) != if_match:
+        raise Stale
     if any(v.known and v.known.source is not Source.API for v in versions):
         raise Conflict(("fact_id", "from_a_feed", "a fact entered by hand; a feed's fact is corrected at its source"))
     authors = facts.authors_of(session, kind, fact_id)

@@ -1,4 +1,4 @@
-"""Note a look at people; whoever reads in bulk is told of, and then refused."""
+"""Note a look at people, or a refusal; who reads in bulk is told of and then refused, who guesses is told of."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -6,12 +6,13 @@ from datetime import datetime
 from sqlmodel import Session
 
 from service.domain.access import Sight, User
-from service.domain.bulk_reading import LISTED_ALERT, OPENED_ALERT, OPENED_MOST, WITHIN
-from service.errors import TooMany
+from service.domain.bulk_reading import LISTED_ALERT, OPENED_ALERT, OPENED_MOST, PROBING, WITHIN
+from service.errors import NotFound, Refused, TooMany
 from service.store import audit, looks
 from service.store.audit import PeopleSet
 
 BULK_READING = "alert.bulk_reading"
+GUESSING = "alert.probing"
 
 
 def note(
@@ -30,6 +31,19 @@ def note(
         return False
     audit.note(session, BULK_READING, by=by.user_id, at=at, detail=crossed)
     return True
+
+
+def note_denied(session: Session, refused: Refused, *, by: str, at: datetime, detail: Mapping[str, object]) -> None:
+    """Note a refusal, and tell of an account that was told too often that nobody is there.
+
+    Hidden and absent people are counted alike, in the same statements: how long an answer takes says nothing either.
+    """
+    audit.note(session, "denied", by=by, at=at, outcome=refused.code, detail=detail, person_id=refused.about)
+    if refused.code != NotFound.code:
+        return
+    count, told = looks.refused_since(session, NotFound.code, alert=GUESSING, by=by, since=at - WITHIN)
+    if count >= PROBING and not told:
+        audit.note(session, GUESSING, by=by, at=at, detail={"count": count, "alert_from": PROBING})
 
 
 def _opened(session: Session, person_id: str, by: User, at: datetime) -> dict[str, object] | None:

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from service.store import seals
 from service.store.engine import Clock, fixed_moment, reading, writing
-from service.store.seals import BEGINNING, Head
+from service.store.seals import BEGINNING, Damaged, Head
 
 BATCH = 5_000
 # So young an entry is not sealed yet: another host's clock may be a little behind, or this one's be set back a little,
@@ -23,18 +23,21 @@ FAULTS = {
     "link_missing": "its seal is gone, and others follow",
     "out_of_order": "it was recorded before the entry that is sealed before it",
     "people_altered": "the list of people it refers to is not what it was, or is gone",
-    "added": "it was added behind the seals",
-    "head_unknown": "the chain does not hold the hash given: it was cut short or made anew",
+    "added": "it has no seal and others follow: slipped in, or made unreadable before it was sealed",
+    "unreadable": "it waits for its seal, and holds what nobody can read",
+    "head_unknown": "the chain does not hold the head given: it was cut short or made anew",
+    "table_gone": "the audit is not whole: this is not in the database",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The first thing wrong: at which link, with which entry, and what (a key of FAULTS)."""
+    """The first thing wrong: at which link, with which entry or table, and what (a key of FAULTS)."""
 
     fault: str
     number: int | None = None
     audit_id: str | None = None
+    table: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +59,46 @@ class Sealed:
     young: int = 0
 
 
+class Unreadable(Exception):
+    """Entries, by their ids, were passed over: they hold what nobody can decode. Everything else was sealed."""
+
+    def __init__(self, sealed: Sealed, audit_ids: list[str]) -> None:
+        super().__init__("unreadable")
+        self.sealed, self.audit_ids = sealed, audit_ids
+
+
 def seal(engine: Engine, clock: Clock, *, batch: int = BATCH, patience: float | None = None) -> Sealed:
     """Seal every entry older than MARGIN, a batch a transaction, so that writers wait for none of them long.
 
-    `patience`: seconds to wait for the writers of now, who then wait as well; raises Busy after that.
+    `patience`: seconds to wait for the writers of now, who then wait as well; raises Busy after that. Raises
+    Unreadable at the end where somebody made an entry what cannot be decoded before it was sealed.
     """
     upto = fixed_moment(engine, clock, patience=patience) - MARGIN
-    total = 0
+    total, unreadable = 0, dict[str, None]()
     while True:
         with writing(engine, clock) as write:
             if not seals.take_turn(write.session):
                 return Sealed(total, seals.head(write.session))
-            end, count = _next(write.session, upto=upto, at=write.now, most=batch)
-            young = seals.waiting(write.session, end) if count < batch else 0
-        total += count
-        if count < batch:
-            return Sealed(total, end, young)
+            before = seals.head(write.session)
+            found = seals.unsealed(write.session, before, upto=upto, most=batch)
+            entries = [each for each in found if not isinstance(each, str)]
+            end = seals.add(write.session, before, entries, at=write.now)
+            last = len(found) < batch or not entries
+            young = seals.waiting(write.session, end) if last else 0
+        total += len(entries)
+        unreadable |= dict.fromkeys(each for each in found if isinstance(each, str))
+        if last:
+            break
+    sealed = Sealed(total, end, young)
+    if unreadable:
+        raise Unreadable(sealed, list(unreadable))
+    return sealed
+
+
+def missing(engine: Engine) -> str | None:
+    """What of the audit's tables is not in the database."""
+    with reading(engine) as session:
+        return seals.gone(session)
 
 
 def oldest_waits(session: Session, *, at: datetime) -> float:
@@ -80,28 +107,34 @@ def oldest_waits(session: Session, *, at: datetime) -> float:
     return 0.0 if since is None else max((at - since).total_seconds(), 0.0)
 
 
-def _next(session: Session, *, upto: datetime, at: datetime, most: int) -> tuple[Head, int]:
-    end = seals.head(session)
-    entries = seals.unsealed(session, end, upto=upto, most=most)
-    return seals.add(session, end, entries, at=at), len(entries)
+def verify(engine: Engine, *, head: str | None = None, number: int | None = None, batch: int = BATCH) -> Verified:
+    """Walk the chain from its beginning.
 
-
-def verify(engine: Engine, *, head: str | None = None, batch: int = BATCH) -> Verified:
-    """Walk the chain from its beginning. `head`: a hash that was printed before, kept where no administrator reaches.
-
+    `head`: a hash that was printed before, kept where no administrator reaches, and the `number` printed with it.
     Without it, a chain that was cut short or made anew as a whole looks sound.
     """
     with reading(engine, intake=True) as session:
+        gone = seals.gone(session)
+        if gone is not None:
+            return Verified(0, 0, BEGINNING, Broken("table_gone", table=gone))
         end = seals.head(session)
         unsound, known = _people_sets(session, batch)
-        broken, held = _walk(session, unsound, known, head, batch)
-        added = seals.outside(session, end) if broken is None else None
+        broken, heads = _walk(session, unsound, known, head, batch)
+        if broken is None:
+            broken = _unsealed(session, end, batch)
         waiting = seals.waiting(session, end)
-    if added is not None:
-        broken = Broken("added", audit_id=added)
-    if broken is None and head is not None and not held:
+    if broken is None and head is not None and not (heads if number is None else number in heads):
         broken = Broken("head_unknown", end.number)
     return Verified(end.number, waiting, end.hash, broken)
+
+
+def _unsealed(session: Session, end: Head, batch: int) -> Broken | None:
+    """What has no seal behind a chain that holds, and should have one or never can."""
+    added = seals.outside(session, end)
+    if added is not None:
+        return Broken("added", audit_id=added)
+    unreadable = seals.undecodable(session, end, most=batch)
+    return None if unreadable is None else Broken("unreadable", audit_id=unreadable)
 
 
 def _people_sets(session: Session, batch: int) -> tuple[set[str], set[str]]:
@@ -109,27 +142,38 @@ def _people_sets(session: Session, batch: int) -> tuple[set[str], set[str]]:
     unsound, known = set(), set()
     for digest, people in seals.people_sets(session, most=min(batch, 500)):
         known.add(digest)
-        if hashlib.sha256(people.encode()).hexdigest() != digest:
+        if people is None or hashlib.sha256(people.encode()).hexdigest() != digest:
             unsound.add(digest)
     return unsound, known
 
 
 def _walk(
     session: Session, unsound: set[str], known: set[str], head: str | None, batch: int
-) -> tuple[Broken | None, bool]:
-    """The first link that does not hold, and whether `head` is one of the hashes up to there."""
-    before, held = BEGINNING, head == BEGINNING
+) -> tuple[Broken | None, set[int]]:
+    """The first link that does not hold, and under which numbers up to there `head` is the hash."""
+    before, heads = BEGINNING, {0} if head == BEGINNING else set[int]()
     place: tuple[datetime, str] | None = None
     for number, row in enumerate(seals.walk(session, most=batch), start=1):
+        if row.number > number:
+            return Broken("link_missing", number, _left_without(session, place, row)), heads
         for fault in _faults(row, number, before, place, unsound, known):
-            return Broken(fault, number, row.sealed_id), held
+            return Broken(fault, row.number, row.sealed_id), heads
+        assert not isinstance(row, Damaged)
         before, place = row.hash, (row.recorded_at, row.audit_id)
-        held = held or before == head
-    return None, held
+        if before == head:
+            heads.add(number)
+    return None, heads
+
+
+def _left_without(session: Session, place: tuple[datetime, str] | None, follows: Row[Any] | Damaged) -> str | None:
+    """The entry that a link which is gone sealed: it stands between its neighbours'. None where it cannot be told."""
+    if isinstance(follows, Damaged) or follows.audit_id is None:
+        return None
+    return seals.between(session, place, (follows.recorded_at, follows.audit_id))
 
 
 def _faults(
-    row: Row[Any],
+    row: Row[Any] | Damaged,
     number: int,
     before: str,
     place: tuple[datetime, str] | None,
@@ -137,8 +181,11 @@ def _faults(
     known: set[str],
 ) -> Iterator[str]:
     """What is wrong with one link, gravest first."""
-    if row.number != number:
-        yield "link_missing"
+    if row.number < number:
+        yield "added"
+    if isinstance(row, Damaged):
+        yield "altered"
+        return
     if row.audit_id is None:
         yield "missing"
         return

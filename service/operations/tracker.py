@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlmodel import Session
 
-from service.domain.access import Sight, User
+from service.domain.access import ScopeKind, Sight, User
 from service.domain.cohorts import COHORTS
 from service.domain.person import Facts
 from service.domain.rules import Cohort
@@ -17,6 +17,10 @@ from service.operations.standing import of_people, surroundings
 from service.store import facts, people
 from service.store.changes import Done
 from service.store.people import Somebody
+
+# What waits of a feed, since when and who decides, everybody is told; why and how much is of people of the whole
+# county: "one person, would seal" says that somebody is being adopted.
+NOT_TOLD: Mapping[str, object] = {"hold_id": None, "batch_id": None, "reasons": (), "changes": None, "people": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ def computed(session: Session, *, to: User, view: Viewpoint, today: date, filter
     cohorts = _chosen(filters)
     everybody = people.in_view(session, to, view, today)
     around = surroundings(session, view, scope=scope_of(to, filters))
+    if not any(kind is ScopeKind.COUNTY for kind, _ in to.scopes):
+        around = replace(around, held=tuple({**each, **NOT_TOLD} for each in around.held))
     _refuse_unknown_units(filters, around)
     shown = of_people(session, everybody, view, around.workers)
     if filters.said().keys() - {"cohort"}:

@@ -148,6 +148,8 @@ def _refuse_unusable(session: Session, access: Access, at: datetime) -> None:
     """Refuse what could never be used, silently: scripts that are people, scopes that are over or of nothing held."""
     if Role.INTEGRATION in access.roles and len(set(access.roles)) > 1:
         raise Unprocessable(("roles", "script_or_person", "integration alone, or roles of people: never both"))
+    if any(kind is ScopeKind.DUTY and (kind, code) not in access.until for kind, code in access.scopes):
+        raise Unprocessable(("scopes", "endless_duty", "duty with `until`: the moment it ends"))
     if any(moment <= at for moment in access.until.values()):
         raise Unprocessable(("scopes", "in_past", "until a moment to come"))
     _refuse_unknown_units(session, access.scopes)

@@ -1,4 +1,4 @@
-"""What one account looked at of late, by the index on who and when."""
+"""What one account looked at of late, or was refused, by the index on who and when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,6 +50,14 @@ def listed_since(session: Session, *, by: str, since: datetime) -> int:
     lists = select(_SHOWN, audit_entry.c.seen).where(_by(by, since), _READ, _OPENED.is_(None), _SHOWN.is_not(None))
     once = lists.distinct().subquery()
     return session.scalar(select(func.coalesce(func.sum(once.c.seen), 0))) or 0
+
+
+def refused_since(session: Session, outcome: str, *, alert: str, by: str, since: datetime) -> tuple[int, bool]:
+    """How often the account was refused so since then, and whether an alert of this act stands for it since then."""
+    so = (audit_entry.c.act == "denied") & (audit_entry.c.outcome == outcome)
+    counted = select(func.count(case((so, 1))), func.count(case((audit_entry.c.act == alert, 1))))
+    refusals, alerts = session.execute(counted.where(_by(by, since))).one()
+    return refusals, bool(alerts)
 
 
 def noted_since(session: Session, act: str, *, by: str, since: datetime) -> bool:

@@ -97,6 +97,8 @@ def _fact_table(kind: type[Fact]) -> Table:
         Index(f"ix_{name}_{by}", table.c[by], sqlite_where=current, postgresql_where=current)
     if kind.kind == "contact":
         Index(f"ix_{name}_latest", table.c.person_id, table.c.outcome, table.c.occurred_at)
+        news = text("contact_kind = 'third_party'")  # few of many attempts
+        Index(f"ix_{name}_news", table.c.person_id, table.c.occurred_at, sqlite_where=news, postgresql_where=news)
     else:
         Index(f"ix_{name}_person_all", table.c.person_id)
     return table

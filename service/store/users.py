@@ -161,7 +161,7 @@ def add_user(
     try:
         session.execute(insert(UserAccount).values(user_id=user_id, created_at=at, **account))
     except IntegrityError:
-        raise Conflict from None
+        raise Conflict(("subject", "taken", "issuer and subject of no other account")) from None
     set_roles(session, user_id, roles=roles, scopes=scopes, until=until)
     return user_id
 
@@ -208,7 +208,7 @@ def link_worker(session: Session, user_id: str, worker_ref: str | None) -> None:
     try:
         _change(session, user_id, worker_ref=worker_ref)
     except IntegrityError:
-        raise Conflict from None
+        raise Conflict(("worker_ref", "taken", "a worker of no other account")) from None
 
 
 def add_post(session: Session, *, code: str, title: str, area_code: str | None = None) -> None:

@@ -273,6 +273,29 @@ def test_reading_in_bulk_is_told_of_counted_and_then_refused(village: Village) -
     assert opened("EX4").status_code == 200
 
 
+def test_who_guesses_people_is_told_of_and_counted_in_a_batch_as_one_by_one(village: Village) -> None:
+    """The hidden, the absent and those of another team alike: what is told is how many, and never of whom."""
+
+    def counted() -> float:
+        return REGISTRY.get_sample_value("los_alerts_total", {"kind": "probing"}) or 0
+
+    def told() -> list[dict[str, Any]]:
+        return list(village.get(IG, "/v1/audit/alerts").json()["entries"])
+
+    before, there = counted(), ("EX1", "EX5", "nobody")
+    for n in range(14):
+        assert village.post("northern_adviser", "/v1/people/lookup", {"eclipse_id": there[n % 3]}).status_code == 404
+    contact = {"occurred_at": "2020-07-31T08:30:00+01:00", "contact_kind": "phone", "outcome": "made"}
+    items = [contact | {"idempotency_key": f"i{n}", "eclipse_id": there[n % 3]} for n in range(15)]
+    answers = village.post("northern_adviser", "/v1/contacts/batch", {"contacts": items}).json()["answers"]
+    assert ([each["status"] for each in answers], told()) == ([404] * 15, [])
+    for _ in range(3):
+        assert village.post("northern_adviser", "/v1/people/lookup", {"eclipse_id": "nobody"}).status_code == 404
+    (alert,) = told()
+    assert (alert["act"], alert["who"]["name"], alert["detail"]["count"]) == ("alert.probing", "N. Demo-Adviser", 30)
+    assert (alert["person_id"], counted() - before) == (None, 1)
+
+
 def test_refused_sign_ins_are_watched(village: Village) -> None:
     answer = village.get(IG, "/v1/audit/alerts", kind="refused_sign_in")
     assert (answer.status_code, answer.json()["entries"]) == (200, [])

@@ -84,6 +84,18 @@ def test_a_restricted_person_is_one_blank_row_that_answers_to_no_filter(troubled
     assert page["rows"] == whole[:1]
 
 
+def test_a_script_learns_nothing_of_whom_its_file_names(troubled: Village) -> None:
+    """Rows that nothing can read, of a child who is held, a restricted one, and nobody: the same but for their keys."""
+    troubled.clock.advance(hours=2)
+    troubled.tokens.clear()
+    people = sheet(*[{"eclipse_id": each, "born_on": "rubbish"} for each in ("EX1", "EX5", "NOBODY-7")])
+    troubled.push("cohorts", {"people": people}, run_id="probe", hours_ago=0)
+    found = [each for each in rows(troubled, "robot") if each["dataset"] == "people"]
+    assert sorted(each["key"] for each in found) == ["EX1", "EX5", "NOBODY-7"]
+    assert {(each["person_id"], each["team"], each["code"]) for each in found} == {(None, None, "not_a_date")}
+    assert troubled.get("robot", "/v1/data-quality").json()["restricted"] == 0
+
+
 def test_counts_go_by_dataset_and_owner(troubled: Village) -> None:
     found = troubled.get("performance_analyst", "/v1/data-quality").json()
     (spells,) = [each for each in found["datasets"] if each["dataset"] == "accommodation"]

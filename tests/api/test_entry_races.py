@@ -67,7 +67,7 @@ def test_a_correction_is_not_lost_to_the_approval_of_the_move_away(village: Vill
             lambda: village.post("manager", f"{PLACES}/{better['fact_id']}/approve", {"reason": "Seen"}),  # noqa: B023
             lambda: village.put("other_head", path, misread, if_match=tag),  # noqa: B023
         )
-        assert (approved.status_code, corrected.status_code) in {(200, 200), (200, 412), (409, 200)}
+        assert (approved.status_code, corrected.status_code) in {(200, 200), (200, 412), (412, 200)}
         now = standing(village, tent["fact_id"])
         assert now, "whatever came first, something stands of the tent"
         assert ("sofa_surfing" in now) is (corrected.status_code == 200)
@@ -85,9 +85,10 @@ def test_a_withdrawn_place_is_not_ended_by_the_next_and_so_held_again(village: V
                 "adviser", PLACES, {"eclipse_id": "EX2", "unacceptable": "tent", "started_on": "2020-07-29"}
             ),
         )
-        assert (taken_back.status_code, moved.status_code) == (200, 201)
-        assert standing(village, hers["fact_id"]) == []
-        cleared(village, moved.json()["fact_id"])
+        assert moved.status_code == 201
+        assert taken_back.status_code in (200, 412), "as it was read, or to be looked at again"
+        assert (standing(village, hers["fact_id"]) == []) is (taken_back.status_code == 200)
+        cleared(village, moved.json()["fact_id"], hers["fact_id"])
 
 
 @rounds
@@ -101,7 +102,7 @@ def test_of_two_approvals_of_one_move_by_either_place_one_counts(village: Villag
             lambda: village.post("manager", f"{PLACES}/{better['fact_id']}/approve", {"reason": "Seen"}),  # noqa: B023
             lambda: village.post("other_head", f"{PLACES}/{tent['fact_id']}/approve", {"reason": "Seen"}),  # noqa: B023
         )
-        assert sorted(each.status_code for each in answers) == [200, 409]
+        assert sorted(each.status_code for each in answers) in ([200, 409], [200, 412])
         assert [each.act for each in village.noted(before)].count("approve.accommodation") == 1
         cleared(village, better["fact_id"], tent["fact_id"])
 

@@ -166,6 +166,22 @@ def test_better_news_waits_for_somebody_else(village: Village) -> None:
     assert village.post("manager", path, {}).status_code == 409
 
 
+@pytest.mark.parametrize("what", ["approve", "withdraw"])
+def test_nobody_decides_on_what_they_have_not_read(village: Village, what: str) -> None:
+    """A colleague says it otherwise while the manager has the first word on the screen."""
+    asked = village.post("adviser", "/v1/accommodation", {"eclipse_id": "EX1"} | BETTER).json()
+    read = village.etag_of_fact("accommodation", asked["fact_id"])
+    here = f"/v1/accommodation/{asked['fact_id']}"
+    again = BETTER | {"code": "K", "reason": "It is a training flat"}
+    assert village.put("adviser", here, again, if_match=read).status_code == 200
+    headers = village.headers("manager", idempotency_key="blind")
+    blind = village.client.post(f"{here}/{what}", json={"reason": "Visited"}, headers=headers)
+    assert (blind.status_code, blind.json()["code"]) == (428, "if_match_missing")
+    stale = village.post("manager", f"{here}/{what}", {"reason": "Visited"}, if_match=read)
+    assert (stale.status_code, stale.json()["code"]) == (412, "stale")
+    assert village.post("manager", f"{here}/{what}", {"reason": "Visited"}).status_code == 200
+
+
 def test_nobody_approves_their_own_entry(village: Village) -> None:
     asked = village.post("manager", "/v1/accommodation", {"eclipse_id": "EX1"} | BETTER).json()
     before = village.audit()

@@ -345,12 +345,56 @@ def refused_so_far() -> float:
     return REGISTRY.get_sample_value("los_tokens_refused_total") or 0.0
 
 
+def of_tenant(**more: Any) -> dict[str, Any]:
+    """What Entra says of a person who asks through an application."""
+    return claims(tid=TENANT, scp="access", azp="the pages") | more
+
+
+def script_of_tenant(**more: Any) -> dict[str, Any]:
+    """What Entra says of an application that asks for itself."""
+    return script(tid=TENANT, azp="the push") | more
+
+
 @pytest.mark.parametrize("tid", [None, "", TENANT.upper(), f"{TENANT} ", [TENANT], "another"])
 def test_where_a_tenant_is_named_its_tokens_alone_are_taken(tid: object) -> None:
-    body = claims() if tid is None else claims(tid=tid)
-    assert taken(token(body=claims(tid=TENANT)), tenant=TENANT).subject == "pa-1"
+    body = without(of_tenant(), "tid") if tid is None else of_tenant(tid=tid)
+    assert taken(token(body=of_tenant()), tenant=TENANT).subject == "pa-1"
     with pytest.raises(NotSignedIn):
         taken(token(body=body), tenant=TENANT)
+
+
+NO_ACCESS: dict[str, Callable[[], dict[str, Any]]] = {
+    "an ID token of the fewest claims": lambda: without(
+        of_tenant(name="Pat Example", preferred_username="pat@council.example"), "scp", "azp"
+    ),
+    "a person without scp": lambda: without(of_tenant(), "scp"),
+    "a person whose scp is empty": lambda: of_tenant(scp=""),
+    "a person whose scp is blank": lambda: of_tenant(scp=" "),
+    "a person whose scp is a list": lambda: of_tenant(scp=["access"]),
+    "a person whose scp is null": lambda: of_tenant(scp=None),
+    "a person with roles in place of scp": lambda: without(of_tenant(idtyp="user", roles=["any"]), "scp"),
+    "a script's token without idtyp": lambda: without(script_of_tenant(), "idtyp"),
+    "a script without roles": lambda: without(script_of_tenant(), "roles"),
+    "a script whose roles are none": lambda: script_of_tenant(roles=[]),
+    "a script whose roles are text": lambda: script_of_tenant(roles="push"),
+    "a script with a role that is empty": lambda: script_of_tenant(roles=[""]),
+    "a script with a role that is a number": lambda: script_of_tenant(roles=["push", 1]),
+    "a script with scp in place of roles": lambda: without(script_of_tenant(scp="access"), "roles"),
+}
+
+
+@pytest.mark.parametrize("name", NO_ACCESS)
+def test_a_token_of_the_tenant_that_gives_no_access_here_is_nobodys(name: str) -> None:
+    """Entra signs them all with the same keys, an ID token for the same audience where one registration is both."""
+    assert not taken(token(body=of_tenant()), tenant=TENANT).is_script
+    assert taken(token(body=script_of_tenant()), tenant=TENANT).is_script
+    with pytest.raises(NotSignedIn):
+        taken(token(body=NO_ACCESS[name]()), tenant=TENANT)
+
+
+def test_other_issuers_say_neither_scp_nor_roles() -> None:
+    assert not taken(token(body=claims())).is_script
+    assert taken(token(body=claims(idtyp="app"))).is_script
 
 
 def test_a_script_is_told_from_a_person_by_idtyp_alone() -> None:
@@ -498,7 +542,9 @@ def test_a_minted_token_is_of_the_tenant_that_is_named(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path / "var", oidc_tenant=TENANT)
     minted = identity.mint(settings, "demo-pa-1", at=NOW, lifetime=timedelta(hours=8))
     here = identity.verifier_for(settings, clock=lambda: NOW)
-    assert here.verify(minted).subject == "demo-pa-1"
+    assert (here.verify(minted).subject, here.verify(minted).is_script) == ("demo-pa-1", False)
+    robots = identity.mint(settings, "demo-robot", at=NOW, lifetime=timedelta(hours=8), script=True)
+    assert here.verify(robots).is_script
     with pytest.raises(NotSignedIn):
         here.verify(identity.mint(development(tmp_path), "demo-pa-1", at=NOW, lifetime=timedelta(hours=8)))
 

@@ -211,6 +211,16 @@ def emptied(village: Village) -> tuple[str, dict[str, Any]]:
     return f"{BATCHES}/{report['batch_id']}", report
 
 
+def test_of_a_restricted_record_that_waits_only_the_table_is_said_and_last(village: Village) -> None:
+    """Line, place and change would name the child to whoever has the file."""
+    here, _ = emptied(village)
+    rows = village.get("performance_analyst", f"{here}/held").json()["rows"]
+    named = [each["eclipse_id"] for each in rows]
+    assert "EX5" not in named
+    blank = {"dataset": "accommodation", "row": None, "kind": None, "change": None, "eclipse_id": None, "would": {}}
+    assert [each for each in rows if each["eclipse_id"] is None] == [rows[-1]] == [blank]
+
+
 def test_an_emptied_table_waits_and_is_approved_by_somebody_else(village: Village) -> None:
     here, report = emptied(village)
     (held,) = report["held"]
@@ -219,6 +229,13 @@ def test_an_emptied_table_waits_and_is_approved_by_somebody_else(village: Villag
     )  # fmt: skip
     assert village.tracker("chief")["held"][0]["batch_id"] == report["batch_id"]
     assert "Held for a decision" in village.get("chief", "/v1/tracker", format="html").text
+    (outlined,) = village.tracker("northern_adviser")["held"]
+    assert (outlined["dataset"], outlined["decides"]) == ("accommodation", held["decides"])
+    untold = {"people": None, "changes": None, "reasons": [], "batch_id": None, "hold_id": None}
+    assert untold.items() <= outlined.items(), "how much, of whom and why is the county's"
+    page = village.get("northern_adviser", "/v1/tracker", format="html").text
+    assert "Held for a decision" in page
+    assert "table emptied" not in page
     rows = village.get("performance_analyst", f"{here}/held").json()["rows"]
     assert {(row["eclipse_id"], row["change"], row["row"]) for row in rows} >= {("EX1", "left_the_extract", None)}
     assert village.get("robot", "/v1/ingest/held").json()["held"][0]["hold_id"] == held["hold_id"]

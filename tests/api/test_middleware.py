@@ -4,8 +4,11 @@ import base64
 import errno
 import hashlib
 import json
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
@@ -29,11 +32,12 @@ def chunks(size: int) -> Iterator[bytes]:
 @pytest.fixture
 def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
     """Logging as the service does it, on captured standard output."""
-    before = structlog.get_config()
+    before, handlers = structlog.get_config(), logging.getLogger().handlers
     log_as_json()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(), cache_logger_on_first_use=False)
     yield capsys
     structlog.configure(**before)
+    logging.getLogger().handlers = handlers
 
 
 def test_a_large_body_is_too_large_announced_or_not(village: Village) -> None:
@@ -136,6 +140,40 @@ def test_a_failure_nobody_foresaw_is_a_problem_and_its_line_says_where_not_what(
     assert "canary" not in answer.text + seen.out + seen.err
 
 
+def failing(error: Exception) -> Callable[..., None]:
+    """What fails in a worker thread, after a library has said something there."""
+
+    def fail(*_: object, **__: object) -> None:
+        logging.getLogger("some.library").warning("of a library")
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "event"), [(ValueError("canary"), "unhandled"), (PoolTimeout("canary"), "database_busy"), (None, None)]
+)
+def test_each_line_of_a_request_says_which_it_was(
+    village: Village, lines: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, error: Exception | None,
+    event: str | None,
+) -> None:  # fmt: skip
+    """Those of worker threads too: by the id in the answer, and in the audit, one finds why it failed."""
+    log_as_json()  # on the output that is captured now
+    if error:
+        monkeypatch.setattr(tracker, "computed", failing(error))
+    else:
+        village.tokens["chief"] = "no.token.ever"
+    answer = village.get("chief", "/v1/tracker")
+    logged = [json.loads(line) for line in lines.readouterr().out.splitlines()]
+    assert [line["event"] for line in logged] == (["of a library", event] if error else ["token_refused"]) + ["request"]
+    assert {line["request_id"] for line in logged} == {answer.headers["x-request-id"]}
+    village.client.get("/health/live")
+    structlog.get_logger().warning("between requests")
+    live, between = (json.loads(line) for line in lines.readouterr().out.splitlines())
+    assert live["request_id"] != answer.headers["x-request-id"]
+    assert "request_id" not in between
+
+
 @pytest.mark.parametrize("told", [psycopg.OperationalError("canary"), OSError(errno.ENOSPC, "canary"), None])
 def test_a_database_that_is_busy_asks_to_try_again(
     village: Village, monkeypatch: pytest.MonkeyPatch, told: Exception | None
@@ -147,6 +185,13 @@ def test_a_database_that_is_busy_asks_to_try_again(
     answer = village.get("chief", "/v1/tracker")
     assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "busy", "2")
     assert "canary" not in answer.text
+
+
+def test_what_is_not_ready_says_when_to_ask_again(village: Village) -> None:
+    app: Any = village.client.app  # type: ignore[attr-defined]
+    app.state.door = replace(app.state.door, schema="another")
+    answer = village.client.get("/health/ready")
+    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "not_ready", "5")
 
 
 def test_a_statement_that_is_wrong_is_not_called_busy(village: Village, monkeypatch: pytest.MonkeyPatch) -> None:

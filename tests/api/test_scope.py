@@ -162,7 +162,8 @@ def test_a_cohort_scope_sees_its_children_and_no_others(village: Village) -> Non
 def test_a_scope_names_a_cohort_or_service_that_there_is(kind: str, code: str, expected: int, village: Village) -> None:
     listed = village.get("administrator", "/v1/users").json()["users"]
     adviser = next(each for each in listed if each["name"] == "A. Demo-Adviser")
-    access = {"roles": ["personal_adviser"], "scopes": [{"kind": kind, "code": code}]}
+    until = {"until": "2020-08-01T08:30:00Z"} if kind == "duty" else {}
+    access = {"roles": ["personal_adviser"], "scopes": [{"kind": kind, "code": code} | until]}
     answer = village.set_account(adviser["user_id"], "access", access)
     assert answer.status_code == expected, answer.text
     if expected == 422:

@@ -1,9 +1,14 @@
 """Sign-ins, people and scripts, sessions that end: what the audit says, and that it counts from the next request."""
 
+import json
+import re
+import shlex
 from collections.abc import Iterator
 from datetime import timedelta
+from string import Template
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 from sqlalchemy import select
@@ -17,7 +22,7 @@ from service.settings import Settings
 from service.store.engine import reading
 from service.store.schema_access import revoked_token
 from service.store.users import access_version
-from tests.conftest import SetClock, TokenFor
+from tests.conftest import ROOT, SetClock, TokenFor
 from tests.village import Village
 
 ADMIN = Role.ADMINISTRATOR.value
@@ -153,16 +158,18 @@ def test_signing_somebody_out_ends_every_token_so_far_at_once(village: Village) 
     (entry,) = acts(village, before, "user.sign_out")
     assert (orjson.loads(entry.detail), entry.reason) == ({"user_id": heads}, STOLEN["reason"])
     village.tokens["same second"] = minted(village, "head")
-    for who in ("head", "ahead", "same second"):
+    village.tokens["ahead, unused"] = minted(village, "head", iat=int(village.clock().timestamp()) + 25)
+    for who in ("head", "ahead", "same second", "ahead, unused"):
         answer = village.get(who, "/v1/tracker")
         assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in"), who
         write = village.post(who, "/v1/contacts", {"eclipse_id": "EX1"})
         assert write.status_code in (401, 422)
     (refused,) = acts(village, before, "sign_in.refused")
     assert refused.outcome == "signed_out"
-    village.clock.advance(seconds=1)
+    village.clock.advance(seconds=31)
     village.tokens["head"] = minted(village, "head")
     assert village.get("head", "/v1/tracker").status_code == 200, "and they sign in again"
+    assert village.get("ahead, unused", "/v1/tracker").status_code == 401, "as this one never does"
     assert old != village.tokens["head"]
 
 
@@ -242,6 +249,41 @@ def test_who_may_end_sessions_is_who_is_granted_it(village: Village) -> None:
         assert [answer.status_code for answer in answers] == ([404, 200] if granted else [403, 403]), role
 
 
+# --- the calls of docs/identity.md, as they are written there
+
+
+def calls(village: Village, **variables: str) -> Iterator[httpx.Response]:
+    """What each `curl` of the page answers, in order, the account that it adds being the one that is meant after."""
+    page = (ROOT / "docs" / "identity.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    for line in re.findall(r"^curl .*$", page, re.MULTILINE):
+        said = shlex.split(Template(line).substitute(variables))
+        method = said[said.index("-X") + 1] if "-X" in said else "GET"
+        headers = dict(said[at + 1].split(": ", 1) for at, each in enumerate(said) if each == "-H")
+        body = said[said.index("-d") + 1] if "-d" in said else None
+        address = next(each for each in said if each.startswith("/v1/"))
+        answer = village.client.request(method, address, headers=headers, content=body)
+        assert answer.status_code in (200, 201), (line, answer.text)
+        if address == "/v1/users" and method == "POST":
+            variables |= {"ID": answer.json()["user_id"], "ETAG": answer.json()["etag"]}
+        yield answer
+
+
+def test_the_calls_that_are_documented_add_an_account_close_it_and_end_its_sessions(village: Village) -> None:
+    made = []
+    for answer in calls(village, LOS="", TOKEN=village.token(ADMIN)):
+        made.append((answer.request.method, answer.request.url.path.rsplit("/", 1)[-1]))
+        if made[-1] == ("POST", "users"):
+            said = json.loads(answer.request.content)
+            village.tokens["pat"] = identity.mint(
+                village.settings, said["subject"], at=village.clock(), lifetime=timedelta(hours=1)
+            )
+            assert village.get("pat", "/v1/audit/mine").status_code == 200
+        if made[-1] == ("PUT", "access"):
+            assert village.get("pat", "/v1/audit/mine").status_code == 401
+    assert made == [("GET", "users"), ("POST", "users"), ("PUT", "access"), ("POST", "sign-out"), ("POST", "revoke")]
+    assert village.held(revoked_token) == 1
+
+
 # --- names the service answers to
 
 
@@ -277,7 +319,8 @@ def test_its_own_name_is_answered_to_with_any_port(guarded: tuple[TestClient, st
     for host in ("los.example", "LOS.example", "los.example:8443"):
         answer = client.get("/v1/policy", headers={"Authorization": f"Bearer {token}", "Host": host})
         assert answer.status_code == 200, host
-    assert client.get("/health/live", headers={"Host": "10.1.2.3"}).status_code == 200, "whoever watches asks by number"
+    for host in ("10.1.2.3", "127.0.0.1:8000"):
+        assert client.get("/health/live", headers={"Host": host}).status_code == 200, "whoever watches asks by number"
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -289,5 +332,5 @@ def test_without_the_issuers_keys_it_is_not_ready_and_nobody_is_refused(settings
     with TestClient(create_app(away, clock), base_url="http://127.0.0.1") as client:
         answers = [client.get("/v1/policy", headers={"Authorization": f"Bearer {token}"}), client.get("/health/ready")]
         assert [(a.status_code, a.json()["code"]) for a in answers] == [(503, "issuer_away")] * 2
-        assert answers[0].headers["retry-after"] == "5"
+        assert [a.headers["retry-after"] for a in answers] == ["5", "5"]
         assert client.get("/health/live").status_code == 200

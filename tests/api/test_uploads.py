@@ -268,6 +268,20 @@ def test_an_upload_is_audited_in_its_transaction(village: Village) -> None:
     assert {"ingest.open", "ingest.apply", "upload.accommodation"} <= set(acts)
 
 
+def test_a_row_of_a_record_merged_with_a_restricted_one_is_of_nobody(village: Village) -> None:
+    """Robin's own record is not restricted: the other that is theirs too is."""
+    village.tokens["on_duty"] = village.sign_in(Role.DUTY_WORKER, code="exeter_pt", name="On duty")
+    sound = written([place("EX2")], "text/csv")
+    assert sent(village, "on_duty", sound, "text/csv").json()["errors"] == []
+    twice = {"keep": {"eclipse_id": "EX2"}, "merge": {"eclipse_id": "EX4"}, "reason": "Registered twice"}
+    merged = village.post("manager", "/v1/people/merge", twice | {"although_births_differ": True})
+    assert merged.status_code == 201, merged.text
+    village.restrict("EX4")
+    refused = sent(village, "on_duty", sound, "text/csv").json()["errors"]
+    assert [each["code"] for each in refused] == ["person_not_found"]
+    assert sent(village, "manager", sound, "text/csv").json()["errors"] == [], "whose work they are"
+
+
 def test_naming_people_out_of_sight_is_a_denial_and_of_many_an_alert(village: Village) -> None:
     """The rows come back alike, whether there is such a person or not; the audit knows whom it would have been."""
 

@@ -79,7 +79,7 @@ def test_new_access_counts_from_the_next_request(village: Village) -> None:
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_leaver_does_not_come_back_by_a_form_opened_before_they_left(village: Village) -> None:
     user_id = added(village)
-    team = {"roles": SOMEBODY["roles"], "scopes": SOMEBODY["scopes"]}
+    team = {"roles": SOMEBODY["roles"], "scopes": SOMEBODY["scopes"], "active": True}
     form = village.etag(user_id)
     left = village.set_account(user_id, "access", team | {"active": False})
     assert left.headers["etag"] == f'"{village.etag(user_id)}"'
@@ -147,6 +147,17 @@ def test_a_scope_of_a_unit_nobody_knows_is_refused(village: Village) -> None:
     assert (answer.status_code, codes(answer)) == (422, [("scopes", "unknown_unit")])
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("said", [{}, {"active": None}, {"active": "yes"}])
+def test_nobody_comes_back_because_nothing_was_said_of_it(village: Village, said: dict[str, Any]) -> None:
+    user_id = added(village)
+    team = {"roles": SOMEBODY["roles"], "scopes": SOMEBODY["scopes"]}
+    assert village.set_account(user_id, "access", team | {"active": False}).status_code == 200
+    answer = village.put(ADMIN, f"/v1/users/{user_id}/access", team | said, if_match=village.etag(user_id))
+    assert (answer.status_code, codes(answer)[0][0]) == (422, "active")
+    assert accounts(village)["Pat Example"]["active"] is False
+
+
 @pytest.mark.parametrize("route", ["access", "worker"])
 def test_nobody_by_that_id(village: Village, route: str) -> None:
     body = ACCESS if route == "access" else {"worker_ref": None}
@@ -168,7 +179,9 @@ def test_nobody_by_that_id(village: Village, route: str) -> None:
         pytest.param({"name": "Pat\u202eExample"}, id="a name that reads backwards"),
         pytest.param({"name": "Pat\nExample"}, id="a name of two lines"),
         pytest.param({"worker_ref": "W1"}, id="a worker on the way in"),
-        pytest.param({"active": "yes"}, id="not a truth"),
+        pytest.param({"active": True}, id="standing on the way in"),
+        pytest.param({"scopes": [{"kind": "duty", "code": "care_leavers"}]}, id="a duty without an end"),
+        pytest.param({"scopes": [{"kind": "county"}, {"kind": "county"}]}, id="a scope said twice"),
         pytest.param({"roles": ["integration", "administrator"], "scopes": []}, id="a script that is a person"),
         pytest.param({"scopes": [{"kind": "county", "until": "2020-07-31T08:00:00Z"}]}, id="a scope that is over"),
         pytest.param({"scopes": [{"kind": "county", "until": "2020-08-01"}]}, id="until a day"),
@@ -187,7 +200,7 @@ def test_everybody_else_is_refused(village: Village, who: str) -> None:
     asked = [
         village.get(who, "/v1/users"),
         village.post(who, "/v1/users", SOMEBODY),
-        village.put(who, "/v1/users/any/access", ACCESS),
+        village.put(who, "/v1/users/any/access", ACCESS | {"active": True}),
         village.put(who, "/v1/users/any/worker", {"worker_ref": None}),
     ]
     assert [(answer.status_code, answer.json()["code"]) for answer in asked] == [(403, "not_permitted")] * 4

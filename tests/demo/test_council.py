@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from service.demo.council import Council, build, write
 from service.demo.edges import EDGES, RESTRICTED
 from service.demo.names import DISTRICTS, OTHER_COUNCILS
 from service.demo.scene import months_after
-from service.domain.access import DEFAULT_SCOPE, WITHOUT_CODE, Role, ScopeKind
+from service.domain.access import DEFAULT_SCOPE, EMERGENCY_LASTS, WITHOUT_CODE, Role, ScopeKind
 from service.domain.cohorts import BY_CODE
 from service.readers import mapping, profiles
 from tests.demo.extracts import SUMMER, council, day, last, rows
@@ -167,6 +167,8 @@ def test_every_source_of_scope_is_there_to_be_seen() -> None:
     acts = {entry.act: entry for night in council(SUMMER).nights for entry in night.entries_before}
     assert acts["referral"].body["to"] in {user.name for user in council(SUMMER).users}
     assert acts["emergency"].by in {user.name for user in council(SUMMER).users if user.role == "duty_worker"}
+    ends = acts["emergency"].at + EMERGENCY_LASTS
+    assert ends > datetime.combine(SUMMER, time(10), ends.tzinfo), "it can still be looked at in the last morning"
 
 
 def test_ten_times_the_size_keeps_each_edge_person_once() -> None:

@@ -22,6 +22,7 @@ from service.readers import mapping
 from service.store import issues
 from service.store.engine import reading
 from service.store.schema import FACTS
+from service.store.users import UserScope
 from service.writers import tracker_json
 
 AS_AT = date(2020, 7, 31)
@@ -110,7 +111,16 @@ def test_the_council_of_31_july_2020(engine: Engine) -> None:
         "ssd_legal_status": ["table_emptied", "table_shrunk"], "people": ["would_seal"],
     }  # fmt: skip
     what_went_wrong_is_on_a_list(engine)
+    duty_has_an_end(engine)
     the_restricted_record_opens_to_few(engine)
+
+
+def duty_has_an_end(engine: Engine) -> None:
+    with reading(engine) as session:
+        scopes = session.execute(select(UserScope.kind, UserScope.until)).all()
+        duty = {until for kind, until in scopes if kind is ScopeKind.DUTY}
+        assert duty == {datetime(2020, 8, 7, 23, tzinfo=UTC)}, "midnight in London, a week after the last day"
+        assert {until for kind, until in scopes if kind is not ScopeKind.DUTY} == {None}
 
 
 def the_restricted_record_opens_to_few(engine: Engine) -> None:

@@ -134,6 +134,12 @@ def test_a_restricted_person_is_blank_and_last_of_the_state() -> None:
     assert (blank.cohorts, blank.missing_since) == ((), None)
 
 
+def test_the_danger_list_does_not_say_since_when_a_restricted_person_is_missing() -> None:
+    gone = named("A", restricted=True, accommodations=IN_TENT, missing_episodes=(missing("2020-07-29"),))
+    (blank,) = build([gone], COHORTS, AROUND, rows=True).danger
+    assert (blank.card, blank.cohorts, blank.missing_since) == (BLANK, (), None)
+
+
 def test_one_cohort_can_be_built_alone() -> None:
     (alone,) = build(
         [named("B", accommodations=IN_TENT)], [BY_CODE["unsuitable_accommodation"]], AROUND, rows=True

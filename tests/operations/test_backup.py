@@ -26,7 +26,7 @@ from tests.factories import a_contact
 from tests.rows import fill
 
 KEY = b"k" * 40
-HEAD = "0003"
+HEAD = "0004"
 VERSION = "1.2"
 PLACES = "fact_accommodation"
 one_kind = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # the database makes no difference
@@ -330,7 +330,7 @@ def test_it_goes_only_into_an_empty_database_of_the_same_schema(
     assert "not empty" in refused(lambda: restored(council.engine, tmp_path / "b", clock))
     assert rows(council.engine) == was
     old = taken_of(tmp_path / "b", tmp_path / "old", revision="0002")
-    assert "schema 0002 and this version has 0003" in refused(lambda: restored(empty, old, clock))
+    assert "schema 0002 and this version has 0004" in refused(lambda: restored(empty, old, clock))
     with empty.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0002'")
     for do in (

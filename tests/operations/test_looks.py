@@ -1,4 +1,7 @@
-"""Reading in bulk: sixty records within an hour are told of, two hundred are enough; lists are told of and answered."""
+"""Reading in bulk: sixty records within an hour are told of, two hundred are enough; lists are told of and answered.
+
+Who is told thirty times within an hour that nobody is there is told of too.
+"""
 
 from typing import Any
 
@@ -6,8 +9,8 @@ import pytest
 from sqlalchemy import Engine, select
 
 from service.domain.access import Role, ScopeKind, User
-from service.domain.bulk_reading import LISTED_ALERT, OPENED_ALERT, OPENED_MOST
-from service.errors import TooMany
+from service.domain.bulk_reading import COUNTY, LISTED_ALERT, OPENED_ALERT, OPENED_MOST, PROBING
+from service.errors import NotFound, NotPermitted, Refused, TooMany
 from service.operations import looks
 from service.store.engine import reading, writing
 from service.store.schema import audit_entry
@@ -49,9 +52,17 @@ def list_people(engine: Engine, clock: SetClock, people: range, *, by: User | No
         )  # fmt: skip
 
 
-def alerts(engine: Engine) -> list[Any]:
+def turn_away(engine: Engine, clock: SetClock, times: int, refused: Refused | None = None, by: str = "u1") -> None:
+    """Refuse somebody so often, a second apart."""
+    for _ in range(times):
+        clock.advance(seconds=1)
+        with writing(engine, clock) as write:
+            looks.note_denied(write.session, refused or NotFound(), by=by, at=write.now, detail={})
+
+
+def alerts(engine: Engine, act: str = "alert.bulk_reading") -> list[Any]:
     with reading(engine) as session:
-        query = select(audit_entry).where(audit_entry.c.act == "alert.bulk_reading")
+        query = select(audit_entry).where(audit_entry.c.act == act)
         return list(session.execute(query.order_by(audit_entry.c.recorded_at)).all())
 
 
@@ -108,6 +119,15 @@ def test_a_list_read_again_and_again_is_counted_once_and_never_refused(engine: E
     assert alert.detail == f'{{"alert_from": {LISTED_ALERT}, "count": {LISTED_ALERT}, "what": "rows_listed"}}'
 
 
+def test_a_whole_copy_of_the_county_by_pages_and_filters_is_told_of(engine: Engine, clock: SetClock) -> None:
+    """What a week is prepared from is not: the tracker, the people page by page, one breakdown by team."""
+    lists = [[range(COUNTY)], [range(n, n + 100) for n in range(0, COUNTY, 100)],
+             [range(n, n + 95) for n in range(0, COUNTY, 95)]]  # fmt: skip
+    assert not any(list_people(engine, clock, page) for pages in lists for page in pages)
+    assert not any(list_people(engine, clock, page) for pages in lists for page in pages), "nor when it is read again"
+    assert any(list_people(engine, clock, range(n, n + 50)) for n in range(0, COUNTY, 50))
+
+
 def test_who_sees_figures_only_has_listed_nobody(engine: Engine, clock: SetClock) -> None:
     executive = user("u3", Role.CHIEF_EXECUTIVE)
     assert not list_people(engine, clock, range(LISTED_ALERT + 1), by=executive)
@@ -119,3 +139,26 @@ def test_writes_about_people_do_not_count_as_reading(engine: Engine, clock: SetC
         open_one(engine, clock, n, act="record.accommodation")
     open_many(engine, clock, range(10, 10 + OPENED_ALERT - 1))
     assert alerts(engine) == []
+
+
+def test_who_guesses_is_told_of_once_an_hour_whether_somebody_was_there_or_not(engine: Engine, clock: SetClock) -> None:
+    turn_away(engine, clock, PROBING - 2)
+    turn_away(engine, clock, 1, NotFound(about="p1"))
+    assert alerts(engine, "alert.probing") == []
+    turn_away(engine, clock, 5)
+    (alert,) = alerts(engine, "alert.probing")
+    assert (alert.by_user, alert.changes, alert.people_set, alert.person_id) == ("u1", False, None, None)
+    assert alert.detail == '{"alert_from": 30, "count": 30}'
+    clock.advance(minutes=61)
+    turn_away(engine, clock, PROBING)
+    assert len(alerts(engine, "alert.probing")) == 2
+
+
+def test_slips_of_a_day_other_refusals_and_other_accounts_do_not_add_up(engine: Engine, clock: SetClock) -> None:
+    for _ in range(3):
+        turn_away(engine, clock, PROBING - 1)
+        clock.advance(minutes=60)
+    turn_away(engine, clock, PROBING - 1)
+    turn_away(engine, clock, 1, by="u2")
+    turn_away(engine, clock, PROBING, NotPermitted())
+    assert alerts(engine, "alert.probing") == []

@@ -1,6 +1,6 @@
 """A record restricted, opened to a list, and cleared by two people; what of it is told to whom on the way."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from service.domain.access import Role, ScopeKind, User
 from service.domain.dates import london_day
+from service.domain.intake import Worker
 from service.domain.tracker import BLANK
 from service.domain.viewpoint import Viewpoint
 from service.errors import Conflict, NotFound, NothingToClear, OwnRequest, ReasonMissing, Refused, Unprocessable
@@ -15,7 +16,7 @@ from service.operations import merging, people, restrictions
 from service.operations.lookup import somebody
 from service.operations.merging import Named
 from service.operations.restrictions import Decision, Shown
-from service.store import identifiers, users
+from service.store import identifiers, reference, users
 from service.store.engine import reading, writing
 from service.store.merges import Merge
 from service.store.schema import audit_entry, person
@@ -85,6 +86,20 @@ def test_a_restricted_record_opens_to_its_list_and_to_those_whose_work_it_is(cou
     (shown,) = listed(council)
     assert [each.user_id for each in shown.allowed] == [colleague.user_id]
     assert shown.names[colleague.user_id] == "A colleague"
+
+
+def test_a_worker_who_has_left_opens_no_record_by_the_allocation_they_left_behind(council: Council) -> None:
+    """They help on duty in their old team, and nobody has ended their work with P1 in Eclipse."""
+    back = somebody_who(Role.PERSONAL_ADVISER, scope=ScopeKind.TEAM, code="exeter_1", worker_ref="W1")
+    restrict(council)
+    last = london_day(council.clock())
+    for ended_on, told in ((last, "P1"), (last - timedelta(days=1), "not_found")):
+        council.clock.advance(minutes=1)
+        with writing(council.engine, council.clock) as write:
+            known = Worker("W1", team_code="exeter_1", ended_on=ended_on)
+            reference.remember_workers(write.session, [known], at=write.now)
+            users.move_access_version(write.session)
+        assert opened(council, back, reason=WHY) == told
 
 
 def test_whoever_opens_a_record_themselves_opens_it_to_others_without_an_alert(council: Council, duty: User) -> None:

@@ -3,6 +3,7 @@
 import json
 import threading
 import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any
@@ -24,7 +25,7 @@ from service.errors import (
     Unprocessable,
 )
 from service.operations.rights import holds, officers, retention, subject_access
-from service.store import merges, rights, users
+from service.store import erasures, merges, rights, users
 from service.store.engine import reading, writing
 from service.store.schema import (
     FACTS,
@@ -401,6 +402,22 @@ def test_a_legal_hold_is_on_every_record_of_the_person_also_when_they_are_two_ag
     archive.merge(merged, kept)
     assert archive.lift(merged) == 1, "named by either id, all of theirs are lifted"
     assert archive.bars(kept) == set()
+
+
+def test_one_account_holds_a_record_once_and_somebody_merged_since_as_well(archive: Archive) -> None:
+    kept, merged = archive.somebody("P1"), archive.somebody("P2")
+    archive.place(kept)
+    with pytest.raises(Conflict):
+        archive.place(kept)
+    archive.merge(merged, kept)
+    archive.place(kept)
+    with pytest.raises(Conflict):
+        archive.place(merged)
+    archive.place(kept, by=archive.ivo)
+    with reading(archive.engine) as session:
+        assert Counter(each.person_id for each in erasures.holds(session)) == {kept: 2, merged: 2}
+    archive.lift(kept, by=archive.ada)
+    archive.place(kept)
 
 
 def test_while_a_service_goes_on_nothing_is_due(archive: Archive) -> None:

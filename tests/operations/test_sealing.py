@@ -58,6 +58,12 @@ def as_an_administrator(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def slipped_in(database: Connection, at: datetime) -> None:
+    """An entry `forged`, recorded at this moment."""
+    row = {"recorded_at": at, "by_user": "u2", "act": "read.people", "outcome": "done", "detail": "{}"}
+    database.execute(insert(audit_entry).values(audit_id="forged", changes=False, **row))
+
+
 def test_entries_are_sealed_in_their_order_and_the_chain_holds(engine: Engine, clock: SetClock) -> None:
     made = look(engine, clock)
     sealed = seal(engine, clock)
@@ -156,7 +162,153 @@ def test_an_entry_deleted_with_its_seal_is_named_by_the_gap(engine: Engine, cloc
     with as_an_administrator(engine) as database:
         database.execute(delete(audit_entry).where(audit_entry.c.audit_id == made[2]))
         database.execute(delete(audit_link).where(audit_link.c.number == 3))
-    assert sealing.verify(engine).broken == Broken("link_missing", 3, made[3])
+    assert sealing.verify(engine).broken == Broken("link_missing", 3), "the entry that is there is no other's"
+
+
+@pytest.mark.parametrize(("cut", "named"), [((3,), 2), ((1,), 0), ((3, 4), 2), ((1, 2), 0)])
+def test_of_a_seal_that_is_gone_the_entry_left_without_is_named(
+    cut: tuple[int, ...], named: int, engine: Engine, clock: SetClock
+) -> None:
+    made = look(engine, clock)
+    seal(engine, clock)
+    with as_an_administrator(engine) as database:
+        database.execute(delete(audit_link).where(audit_link.c.number.in_(cut)))
+    assert sealing.verify(engine, batch=2).broken == Broken("link_missing", cut[0], made[named])
+
+
+def test_where_what_follows_the_gap_is_gone_too_only_the_number_is_known(engine: Engine, clock: SetClock) -> None:
+    made = look(engine, clock)
+    seal(engine, clock)
+    with as_an_administrator(engine) as database:
+        database.execute(delete(audit_link).where(audit_link.c.number == 3))
+        database.execute(delete(audit_entry).where(audit_entry.c.audit_id == made[3]))
+    assert sealing.verify(engine).broken == Broken("link_missing", 3)
+
+
+@pytest.mark.parametrize("number", [0, -4])
+def test_a_link_of_its_own_does_not_hide_what_was_slipped_in(number: int, engine: Engine, clock: SetClock) -> None:
+    look(engine, clock)
+    seal(engine, clock)
+    with as_an_administrator(engine) as database:
+        slipped_in(database, clock.at - timedelta(minutes=4, seconds=30))
+        link = {"number": number, "audit_id": "forged", "hash": "0" * 64, "sealed_at": clock.at}
+        database.execute(insert(audit_link).values(**link))
+    assert sealing.verify(engine).broken == Broken("added", number, "forged")
+
+
+ON_POSTGRESQL = ("UPDATE audit_entry SET recorded_at = 'infinity'", "UPDATE audit_entry SET recorded_at = '-infinity'",
+                 "UPDATE audit_entry SET recorded_at = '0044-03-15 BC'")  # fmt: skip
+ON_SQLITE = ("UPDATE audit_entry SET recorded_at = 'rubbish'", "UPDATE audit_entry SET outcome = x'ff00'",
+             "UPDATE audit_entry SET detail = CAST(x'ff00' AS TEXT)", "UPDATE audit_entry SET recorded_at = 7",
+             "UPDATE audit_entry SET changes = 'perhaps'", "UPDATE audit_entry SET seen = 9e999",
+             "UPDATE audit_link SET hash = x'ff'", "UPDATE audit_link SET hash = CAST(x'ff00' AS TEXT)",
+             )  # fmt: skip
+ON_EITHER = [("postgresql", each) for each in ON_POSTGRESQL] + [("sqlite", each) for each in ON_SQLITE]
+
+
+@pytest.mark.parametrize("which", [0, 2, 5], ids=["the first", "one amid", "the last"])
+@pytest.mark.parametrize(("database", "damage"), ON_EITHER, indirect=["database"])
+def test_what_no_driver_can_decode_is_named_and_sealing_goes_on(
+    which: int, damage: str, engine: Engine, clock: SetClock
+) -> None:
+    made = look(engine, clock)
+    seal(engine, clock)
+    with as_an_administrator(engine) as database:
+        database.execute(text(f"{damage} WHERE audit_id = :this"), {"this": made[which]})
+    for batch in (2, sealing.BATCH):
+        assert sealing.verify(engine, batch=batch).broken == Broken("altered", which + 1, made[which])
+    look(engine, clock, 2)
+    with reading(engine) as session:
+        assert sealing.oldest_waits(session, at=clock.at) >= 0
+    assert seal(engine, clock).entries == 2
+    assert sealing.verify(engine).broken == Broken("altered", which + 1, made[which])
+
+
+@pytest.mark.parametrize("damage", ["'rubbish'", "x'ff00'", "CAST(x'ff00' AS TEXT)"])
+@pytest.mark.parametrize("column", ["people", "people_set"])
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_list_of_people_that_is_no_text_is_named_by_the_first_that_refers_to_it(
+    column: str, damage: str, engine: Engine, clock: SetClock
+) -> None:
+    made = look(engine, clock)
+    seal(engine, clock)
+    with as_an_administrator(engine) as database:
+        database.execute(text(f"UPDATE audit_people SET {column} = {damage} WHERE people LIKE '%p3%'"))
+    for batch in (1, 2, sealing.BATCH):
+        assert sealing.verify(engine, batch=batch).broken == Broken("people_altered", 2, made[1])
+
+
+@pytest.mark.parametrize("damage", ["recorded_at = substr(recorded_at, 1, 19) || '-rubbish'",
+                                    "detail = CAST(x'ff00' AS TEXT)"])  # fmt: skip
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_an_entry_made_unreadable_before_it_is_sealed_is_told_of_and_stops_no_other(
+    damage: str, engine: Engine, clock: SetClock
+) -> None:
+    made = look(engine, clock)
+    with as_an_administrator(engine) as database:
+        database.execute(text(f"UPDATE audit_entry SET {damage} WHERE audit_id = :this"), {"this": made[3]})
+    with pytest.raises(sealing.Unreadable) as told:
+        seal(engine, clock, batch=2)
+    assert (told.value.audit_ids, told.value.sealed.entries) == ([made[3]], 5)
+    assert sealing.verify(engine).broken == Broken("added", audit_id=made[3])
+    look(engine, clock, 1)
+    assert seal(engine, clock).entries == 1
+
+
+@pytest.mark.parametrize(
+    ("database", "moment"), [("postgresql", "infinity"), ("sqlite", "rubbish")], indirect=["database"]
+)
+def test_an_entry_that_never_comes_to_be_sealed_is_told_of(moment: str, engine: Engine, clock: SetClock) -> None:
+    made = look(engine, clock, 3)
+    with as_an_administrator(engine) as database:
+        this = {"this": made[2]}
+        database.execute(text(f"UPDATE audit_entry SET recorded_at = '{moment}' WHERE audit_id = :this"), this)
+    assert seal(engine, clock).entries == 2
+    assert sealing.verify(engine).broken == Broken("unreadable", audit_id=made[2])
+    with reading(engine) as session:
+        assert sealing.oldest_waits(session, at=clock.at) > 900
+
+
+def test_where_nothing_can_be_read_sealing_ends_and_tells(engine: Engine, clock: SetClock) -> None:
+    made = look(engine, clock, 3)
+    value = "'-infinity'" if engine.dialect.name == "postgresql" else "'2019-rubbish'"
+    with as_an_administrator(engine) as database:
+        database.execute(text(f"UPDATE audit_entry SET recorded_at = {value}"))
+    with pytest.raises(sealing.Unreadable) as told:
+        seal(engine, clock, batch=2)
+    assert (set(told.value.audit_ids) < set(made), told.value.sealed.entries) == (True, 0)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_that_is_gone_is_named(table: str, engine: Engine, clock: SetClock) -> None:
+    look(engine, clock)
+    seal(engine, clock)
+    with moved_away(engine, table):
+        assert sealing.missing(engine) == table
+        assert sealing.verify(engine).broken == Broken("table_gone", table=table)
+    assert (sealing.missing(engine), sealing.verify(engine).broken) == (None, None)
+
+
+@contextmanager
+def moved_away(engine: Engine, table: str) -> Iterator[None]:
+    """One table under another name: the next test finds it again."""
+    with engine.begin() as database:
+        database.execute(text(f"ALTER TABLE {table} RENAME TO {table}_away"))
+    try:
+        yield
+    finally:
+        with engine.begin() as database:
+            database.execute(text(f"ALTER TABLE {table}_away RENAME TO {table}"))
+
+
+def test_a_column_that_is_gone_is_named(engine: Engine) -> None:
+    with engine.begin() as database:
+        database.execute(text("ALTER TABLE audit_link RENAME COLUMN hash TO hashed"))
+    try:
+        assert sealing.verify(engine).broken == Broken("table_gone", table="audit_link.hash")
+    finally:
+        with engine.begin() as database:
+            database.execute(text("ALTER TABLE audit_link RENAME COLUMN hashed TO hash"))
 
 
 @pytest.mark.parametrize("gone", [True, False])
@@ -185,9 +337,7 @@ def test_an_entry_slipped_in_behind_the_seals_is_named_and_never_sealed(engine: 
     look(engine, clock)
     seal(engine, clock)
     with as_an_administrator(engine) as database:
-        before = clock.at - timedelta(minutes=4, seconds=30)
-        row = {"recorded_at": before, "by_user": "u2", "act": "read.people", "outcome": "done", "detail": "{}"}
-        database.execute(insert(audit_entry).values(audit_id="forged", changes=False, **row))
+        slipped_in(database, clock.at - timedelta(minutes=4, seconds=30))
     assert seal(engine, clock).entries == 0
     assert sealing.verify(engine).broken == Broken("added", audit_id="forged")
 
@@ -212,7 +362,9 @@ def test_a_chain_cut_short_is_named_by_the_head_that_was_kept_elsewhere(engine: 
     look(engine, clock, 2)
     today = seal(engine, clock).head
     assert sealing.verify(engine, head=yesterday.hash).broken is None
-    assert sealing.verify(engine, head=today.hash).broken is None
+    assert sealing.verify(engine, head=today.hash, number=8).broken is None
+    assert sealing.verify(engine, head=today.hash, number=7).broken == Broken("head_unknown", 8), "another's number"
+    assert sealing.verify(engine, head=seals.BEGINNING, number=0).broken is None
     with as_an_administrator(engine) as database:
         database.execute(delete(audit_link).where(audit_link.c.number > 4))
         kept = select(audit_link.c.audit_id)

@@ -69,7 +69,7 @@ def test_the_service_works_as_its_own_role(engine: Engine, clock: SetClock, tmp_
             write.session, issuer="i", subject="s", name="n", roles={Role.CHIEF_OFFICER}, scopes=(), at=write.now
         )
         users.set_active(write.session, user_id, active=False)
-    taken = backup.take(engine, tmp_path / "b", key=None, revision="0003", version="1", clock=clock)
+    taken = backup.take(engine, tmp_path / "b", key=None, revision="0004", version="1", clock=clock)
     assert taken.tables["fact_contact"][0] > 0
 
 

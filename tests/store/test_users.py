@@ -143,24 +143,26 @@ def test_an_account_with_an_object_id_takes_tokens_of_that_object_alone(session:
     assert why_not(session, "pa-2", oid="o-9") is None, "an account without one takes any"
 
 
-def test_tokens_up_to_the_end_of_sessions_are_over_and_later_ones_are_not(session: Session) -> None:
+def test_tokens_up_to_half_a_minute_after_the_end_of_sessions_are_over_and_later_ones_are_not(session: Session) -> None:
     user_id = adviser(session)
     before = users.access_version(session)
     users.end_tokens(session, user_id, at=TUESDAY + timedelta(milliseconds=400))
     assert users.access_version(session) > before, "what was computed for them meanwhile is not shown"
-    issued = [TUESDAY - timedelta(days=1), TUESDAY, TUESDAY + timedelta(seconds=1)]
-    assert [why_not(session, issued_at=at) for at in issued] == ["signed_out", "signed_out", None]
+    issued = [TUESDAY + timedelta(seconds=seconds) for seconds in (-86_400, 0, 30, 31)]
+    assert [why_not(session, issued_at=at) for at in issued] == ["signed_out", "signed_out", "signed_out", None]
     with pytest.raises(NotFound):
         users.end_tokens(session, "no-such-user", at=TUESDAY)
 
 
-def test_an_issuer_whose_clock_is_ahead_saves_no_token_that_we_have_met(session: Session) -> None:
+def test_an_issuer_whose_clock_is_ahead_saves_no_token(session: Session) -> None:
+    """Neither one that nobody has used yet nor, however far ahead it is dated, one that we have met."""
     user_id = adviser(session)
-    ahead = subject(issued_at=TUESDAY + timedelta(seconds=20))
-    tokens.note_first_use(session, user_id, ahead.token, at=TUESDAY, audit_id="a")
+    ahead, far = (subject(issued_at=TUESDAY + timedelta(seconds=seconds)) for seconds in (25, 40))
+    tokens.note_first_use(session, user_id, far.token, at=TUESDAY, audit_id="a")
     users.end_tokens(session, user_id, at=TUESDAY + timedelta(seconds=5))
-    assert why_not(session, issued_at=ahead.issued_at) == "signed_out"
-    assert why_not(session, issued_at=ahead.issued_at, token_id="t-2") is None
+    assert why_not(session, issued_at=ahead.issued_at, token_id="t-2") == "signed_out"
+    assert why_not(session, issued_at=far.issued_at) == "signed_out"
+    assert why_not(session, issued_at=far.issued_at, token_id="t-2") is None
 
 
 def test_a_revoked_token_is_over_and_its_subjects_others_are_not(session: Session) -> None:
