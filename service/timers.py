@@ -40,8 +40,12 @@ def seal_once(engine: Engine, clock: Clock) -> None:
         sealed = sealing.seal(engine, clock, patience=PATIENCE)
     except Busy:
         log.info("sealing_waits")
+        return
+    except sealing.Unreadable as passed:
+        log.error("sealing_unreadable", entries=len(passed.audit_ids))
+        sealed = passed.sealed
     except Exception as error:  # the thread lives on: an unsealed audit shows in the metrics
         log.error("sealing_failed", kind=type(error).__name__)
-    else:
-        if sealed.entries:
-            log.info("sealed", entries=sealed.entries, number=sealed.head.number, head=sealed.head.hash)
+        return
+    if sealed.entries:
+        log.info("sealed", entries=sealed.entries, number=sealed.head.number, head=sealed.head.hash)

@@ -62,6 +62,20 @@ def test_whatever_goes_wrong_is_left_to_the_next_minute(
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_an_entry_that_nobody_can_read_is_told_of_and_the_rest_sealed(engine: Engine, clock: SetClock) -> None:
+    look(engine, clock)
+    with engine.begin() as connection:  # as a database administrator would, before it is sealed
+        connection.execute(text("DROP TRIGGER audit_entry_no_update"))
+        connection.execute(text("UPDATE audit_entry SET detail = CAST(x'ff00' AS TEXT)"))
+    look(engine, clock)
+    with capture_logs() as logs:
+        timers.seal_once(engine, clock)
+    told, sealed = logs
+    assert (told["event"], told["entries"]) == ("sealing_unreadable", 1)
+    assert (sealed["event"], sealed["entries"]) == ("sealed", 1)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_an_audit_that_cannot_be_sealed_stops_nothing(engine: Engine, clock: SetClock) -> None:
     look(engine, clock)
     with engine.begin() as connection:

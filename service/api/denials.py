@@ -5,12 +5,11 @@ from datetime import datetime
 from fastapi import Request
 from sqlmodel import Session
 
-from service.api.dependencies import ALERTS, Door, serving, signed_in, the_door
+from service.api.dependencies import Door, committing, serving, signed_in, the_door
 from service.api.described import route_of
 from service.domain.subject import Subject
 from service.errors import Refused
 from service.operations import looks, signing_in
-from service.store import audit
 from service.store.engine import reading, writing
 
 
@@ -22,12 +21,10 @@ def denied(request: Request, refused: Refused) -> None:
         return
     if getattr(request.state, "user_id", None) is None:
         return
-    with writing(door.engine, door.clock) as write:
+    with committing(door) as write:
         serving(write.session, request)
         signed_in(write.session, request, at=write.now)
         note_denied(write.session, request, refused, at=write.now)
-    for act in write.session.info.get(audit.ALERTS, ()):
-        ALERTS.labels(act.removeprefix(audit.ALERT)).inc()
 
 
 def _note_turned_away(door: Door, request: Request, subject: Subject, why: str) -> None:

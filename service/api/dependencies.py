@@ -107,7 +107,7 @@ def serving(session: Session, request: Request) -> None:
 
 
 @contextmanager
-def _committing(door: Door, *, sight: bool = False, intake: bool = False) -> Iterator[Writing]:
+def committing(door: Door, *, sight: bool = False, intake: bool = False) -> Iterator[Writing]:
     """A write transaction whose alerts are counted once they are committed, whatever raised them."""
     with writing(door.engine, door.clock, sight=sight, intake=intake) as write:
         try:
@@ -140,7 +140,7 @@ def acting(permission: Permission, *, sight: bool = False, reasoned: bool = Fals
         request: Request, door: TheDoor, subject: Caller, reason: Annotated[str | None, Depends(why)]
     ) -> Iterator[Act]:
         request.state.reason = reason
-        with _committing(door, sight=sight) as write:
+        with committing(door, sight=sight) as write:
             yield Act(write.session, writes(write, subject, permission, request), write.now, reason)
 
     return Depends(begin, scope="function")
@@ -196,7 +196,7 @@ class Look:
 
     def noted(self, act: str, user: User, people: Collection[str], *, person_id: str | None = None) -> bool:
         """Commit the audit entry of what is about to be shown; False when access changed since `user` was read."""
-        with _committing(self.door) as write:
+        with committing(self.door) as write:
             serving(write.session, self.request)
             if users.access_version(write.session) != user.access_version:
                 return False
@@ -209,7 +209,7 @@ class Look:
 
         Admitted and found unchanged in the transaction that notes it, so nothing is believed from one look to the next.
         """
-        with _committing(self.door) as write:
+        with committing(self.door) as write:
             user = writes(write, self.subject, self.permission, self.request)
             if not stands(Seen(write.session, user, write.now, self.reason)):
                 return False
@@ -229,7 +229,7 @@ class Look:
 
         Raises Busy, and nothing was done, where who may see what changed meanwhile: an intake keeps nobody from it.
         """
-        with _committing(self.door, intake=True) as write:
+        with committing(self.door, intake=True) as write:
             user = writes(write, self.subject, self.permission, self.request)
             done = do(Act(write.session, user, write.now, self.reason))
             share_sight(write.session)
