@@ -23,7 +23,7 @@ from service.domain.soundness import faults
 from service.errors import Invalid, Refused, Unprocessable
 from service.operations import contacts, people
 from service.operations.contacts import Logged, NewContact
-from service.operations.lookup import after_a_look
+from service.operations.lookup import telling_whom
 from service.writers import words
 from service.writers.tracker_json import dump
 
@@ -153,10 +153,9 @@ def _answer(act: Act, item: KeyedContact | Unfit, request: Request) -> dict[str,
         return _refusal(item.idempotency_key, item.refused)
     asked = item.model_dump(exclude={"idempotency_key"})
     try:
-        with act.session.begin_nested():
+        with telling_whom(act.session), act.session.begin_nested():
             kept = keep_once(act, item.idempotency_key, asked, lambda: _log(act, item), still=_may_log)
     except Refused as refused:
-        after_a_look(act.session, refused)
         if refused.status in (403, 404, 429) or refused.about is not None:
             note_denied(act.session, request, refused, at=act.now)
         return _refusal(item.idempotency_key, refused)

@@ -18,9 +18,9 @@ from service.api.kept import Kept
 from service.domain.access import Permission, User
 from service.domain.dates import london_day
 from service.domain.subject import Subject
-from service.errors import Busy, NotPermitted, NotSignedIn, Refused
+from service.errors import Busy, NotPermitted, NotSignedIn
 from service.operations import looks, signing_in
-from service.operations.lookup import after_a_look
+from service.operations.lookup import telling_whom
 from service.readers.mapping import CodeMap
 from service.store import admission, audit, users
 from service.store.engine import Clock, Writing, reading, share_sight, writing
@@ -109,12 +109,8 @@ def serving(session: Session, request: Request) -> None:
 @contextmanager
 def committing(door: Door, *, sight: bool = False, intake: bool = False) -> Iterator[Writing]:
     """A write transaction whose alerts are counted once they are committed, whatever raised them."""
-    with writing(door.engine, door.clock, sight=sight, intake=intake) as write:
-        try:
-            yield write
-        except Refused as refused:
-            after_a_look(write.session, refused)
-            raise
+    with writing(door.engine, door.clock, sight=sight, intake=intake) as write, telling_whom(write.session):
+        yield write
     for act in write.session.info.get(audit.ALERTS, ()):
         ALERTS.labels(act.removeprefix(audit.ALERT)).inc()
 

@@ -1,5 +1,7 @@
 """Find the one person an act is about. Out of scope, restricted, sealed and unknown look the same."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 
 from sqlmodel import Session
@@ -43,6 +45,11 @@ def somebody(
     return found
 
 
-def after_a_look(session: Session, refused: Refused) -> None:
+@contextmanager
+def telling_whom(session: Session) -> Iterator[None]:
     """Let a refusal say whom it is about, where a record was opened for a reason before: it may tell of them."""
-    refused.about = refused.about or session.info.pop(FOR_A_REASON, None)
+    try:
+        yield
+    except Refused as refused:
+        refused.about = refused.about or session.info.pop(FOR_A_REASON, None)
+        raise
