@@ -2,7 +2,7 @@
 
 import re
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from sqlalchemy import Engine
@@ -10,9 +10,7 @@ from sqlalchemy import Engine
 from service.app import utc_now
 from service.cli import shell
 from service.cli.accounts import printable
-
-if TYPE_CHECKING:
-    from service.operations.sealing import Broken
+from service.operations import sealing
 
 app = typer.Typer(help="Seal and verify the audit", no_args_is_help=True)
 
@@ -28,7 +26,6 @@ A_HEAD = "64 hexadecimal digits, as `los audit verify` printed them, with the nu
 def seal() -> None:
     """Seal every entry older than a minute. `los serve` does it each minute. Ends with 75 where an intake goes on."""
     from service.errors import Busy
-    from service.operations import sealing
     from service.timers import PATIENCE
 
     with shell.database(shell.settings_here()) as engine:
@@ -55,8 +52,6 @@ def seal() -> None:
 
 def _whole(engine: Engine) -> None:
     """Stop where a table of the audit is gone: there is nothing to count then."""
-    from service.operations import sealing
-
     gone = sealing.missing(engine)
     if gone is not None:
         raise shell.stop(_said(sealing.Broken("table_gone", table=gone)))
@@ -70,8 +65,6 @@ def verify(
     ] = None,
 ) -> None:
     """Walk the chain from its beginning. Names the first entry that is not as it was sealed, and ends with 1."""
-    from service.operations import sealing
-
     number, known = _known(head)
     with shell.database(shell.settings_here()) as engine:
         _whole(engine)
@@ -95,8 +88,7 @@ def _known(head: str | None) -> tuple[int | None, str | None]:
     return int(number) if number else None, known
 
 
-def _said(broken: "Broken") -> str:
-    from service.operations import sealing
+def _said(broken: sealing.Broken) -> str:
 
     parts = [f"link {broken.number}"] * (broken.number is not None)
     parts += [f"entry {printable(str(broken.audit_id))}"] * (broken.audit_id is not None)
