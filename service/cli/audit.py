@@ -89,7 +89,6 @@ def _known(head: str | None) -> tuple[int | None, str | None]:
 
 
 def _said(broken: sealing.Broken) -> str:
-
     parts = [f"link {broken.number}"] * (broken.number is not None)
     parts += [f"entry {printable(str(broken.audit_id))}"] * (broken.audit_id is not None)
     parts += [f"table {broken.table}"] * (broken.table is not None)
