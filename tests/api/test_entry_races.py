@@ -33,6 +33,7 @@ def at_once(*asked: Asked) -> list[httpx.Response]:
 
 def entered(village: Village, who: str, **place: str) -> dict[str, Any]:
     village.clock.advance(minutes=1)
+    village.tokens.clear()  # a token is good for an hour
     answer = village.post(who, PLACES, {"eclipse_id": "EX2", **place})
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
