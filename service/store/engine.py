@@ -207,7 +207,7 @@ def reading(engine: Engine, *, intake: bool = False) -> Iterator[Session]:
 
     `intake`: a large push is read in it, with more time between one SELECT and the next.
     """
-    with _answering_busy(engine), Session(engine.execution_options(los_read=True)) as session:
+    with _answering_busy(engine, reads=True), Session(engine.execution_options(los_read=True)) as session:
         if not is_sqlite(engine):
             _bounded(session, READS, intake=intake)
         yield session
@@ -241,10 +241,11 @@ def _turn(engine: Engine) -> Iterator[None]:
 
 
 @contextmanager
-def _answering_busy(engine: Engine) -> Iterator[None]:
+def _answering_busy(engine: Engine, *, reads: bool = False) -> Iterator[None]:
     """Busy, whatever it was that kept the database from answering: also when the answer to COMMIT was lost.
 
-    What became of that commit nobody knows; whoever asks again with the same key finds out.
+    What became of that commit nobody knows; whoever asks again with the same key finds out. `reads`: that nothing may
+    be written is our own saying then, and to try it a fault of ours.
     """
     silence: Silence | None = engine.get_execution_options().get("los_silence")
     if silence is not None:
@@ -254,8 +255,12 @@ def _answering_busy(engine: Engine) -> Iterator[None]:
     except Refused:
         raise
     except Exception as error:
-        if not away(error):
+        if not away(error) or (reads and _read_only(error)):
             raise
         if silence is not None:
             silence.fell(getattr(error, "orig", None) or error)
         raise Busy(retry_after=2) from error
+
+
+def _read_only(error: Exception) -> bool:
+    return isinstance(getattr(error, "orig", None), psycopg.errors.ReadOnlySqlTransaction)

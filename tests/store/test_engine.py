@@ -56,6 +56,15 @@ def test_a_read_cannot_write(engine: Engine, clock: SetClock) -> None:
     assert entries(engine) == 0
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_primary_that_lets_nobody_write_is_busy(engine: Engine, clock: SetClock) -> None:
+    """It became a standby, or its host is full: the same write is safe to send again."""
+    with pytest.raises(Busy), writing(engine, clock) as write:
+        write.session.execute(text("SET TRANSACTION READ ONLY"))
+        note(write)
+    assert entries(engine) == 0
+
+
 def test_a_read_keeps_still_while_others_write(engine: Engine, clock: SetClock) -> None:
     count = select(func.count()).select_from(audit_entry)
     with reading(engine) as session:

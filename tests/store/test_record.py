@@ -305,7 +305,8 @@ def test_nothing_unknown_is_kept_among_many(count: int, session: Session) -> Non
     stranger = replace(many[-1], person_id="nobody")
     with pytest.raises(IntegrityError) as stopped, session.begin_nested():
         record.append(session, [*many[:-1], stranger], by="u", at=MONDAY, audit_id="a1")
-    assert not raced(stopped.value)
+    erased_meanwhile = session.get_bind().dialect.name == "postgresql"  # on SQLite nobody else writes
+    assert raced(stopped.value) is erased_meanwhile
 
 
 @pytest.mark.parametrize("name", ["audit_entry", "audit_people", "audit_link"])
