@@ -61,15 +61,15 @@ def _create(act: Act, noun: _Noun, body: Any) -> object:
     return entries.enter(act.session, new, person=person, by=act.user, at=act.now, confidence=body.confidence)
 
 
-def _as_read(if_match: str | None) -> str:
-    """The etag of what was read: nobody changes, approves or takes back what they have not seen."""
+def as_read(if_match: str | None) -> str:
+    """The etag of what was read: nobody changes what they have not seen. Raises ConditionMissing."""
     if if_match is None:
         raise ConditionMissing
     return if_match.strip('"')
 
 
 def _correct(act: Act, noun: _Noun, fact_id: str, body: Any, if_match: str | None) -> Response:
-    read, after = _as_read(if_match), fact_from(noun.kind, body)
+    read, after = as_read(if_match), fact_from(noun.kind, body)
     done = entries.correct(act.session, fact_id, after, by=act.user, at=act.now, reason=body.reason, if_match=read)
     return _answer(done)
 
@@ -123,7 +123,7 @@ def _add(router: APIRouter, noun: _Noun) -> None:
         fact_id: FactId, body: Reasoned, act: Withdrawer, key: KeyOfRetry, if_match: IfMatch = None
     ) -> Response:
         """Take it out of the file; the audit keeps it, and information governance is told."""
-        read = _as_read(if_match)
+        read = as_read(if_match)
 
         def do() -> entries.Entered:
             return entries.withdraw(
@@ -160,7 +160,7 @@ def _add_approve(router: APIRouter, noun: _Noun, shown: dict[str, Any]) -> None:
     )
     def approve(fact_id: FactId, body: Approval, act: Approver, key: KeyOfRetry, if_match: IfMatch = None) -> Response:
         """The second person: what waits counts from now, as it was read. Never one's own entry."""
-        read = _as_read(if_match)
+        read = as_read(if_match)
 
         def do() -> entries.Entered:
             return entries.approve(

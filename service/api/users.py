@@ -9,11 +9,11 @@ from pydantic import ConfigDict, Field, StrictBool, StrictStr
 from service.api.bodies import Id, Line, Moment, Strict, Text
 from service.api.dependencies import Act, Look, Seen, TheDoor, acting, looking
 from service.api.described import needs, problems, shows
-from service.api.facts import IfMatch
+from service.api.facts import IfMatch, as_read
 from service.api.once import Key, KeyOfRetry, once
 from service.api.strict import StrictRoute
 from service.domain.access import Permission, Role, ScopeKind
-from service.errors import ConditionMissing, Unprocessable
+from service.errors import Unprocessable
 from service.operations import signing_in, users
 from service.operations.users import Access
 from service.store import users as accounts
@@ -166,18 +166,11 @@ def add_user(body: AccountBody, act: Administrator, door: TheDoor, key: Key) -> 
 )
 def change_user(user_id: UserId, body: StandingBody, act: Administrator, if_match: IfMatch = None) -> Response:
     """Counts from the account's next request."""
-    read = _read(if_match)
+    read = as_read(if_match)
     etag = users.change(
         act.session, user_id, body.access(), active=body.active, by=act.user, at=act.now, if_match=read
     )  # fmt: skip
     return _answer({"user_id": user_id}, etag)
-
-
-def _read(if_match: str | None) -> str:
-    """The etag the account had when it was read: nobody changes one blindly."""
-    if if_match is None:
-        raise ConditionMissing
-    return if_match.strip('"')
 
 
 def _answer(said: dict[str, Any], etag: str) -> Response:
@@ -192,7 +185,7 @@ def _answer(said: dict[str, Any], etag: str) -> Response:
 )
 def link_user(user_id: UserId, body: LinkBody, act: Administrator, if_match: IfMatch = None) -> Response:
     """A worker comes from Eclipse and needs no account; an administrator says who is who, never a batch."""
-    read = _read(if_match)
+    read = as_read(if_match)
     etag = users.link(act.session, user_id, body.worker_ref, by=act.user, at=act.now, if_match=read)
     return _answer({"user_id": user_id, "worker_ref": body.worker_ref}, etag)
 
